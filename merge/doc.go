@@ -1,0 +1,28 @@
+// Package merge folds the operations of all lanes into one state, the same on
+// every device whatever the order of arrival. It is pure: bytes and values go
+// in, values come out; it reads no clock, draws no randomness, touches no disk.
+//
+// Read in this order:
+//
+//	stamp.go   who wins: the total order on writes
+//	time.go    the hybrid logical clock and its bounds (DESIGN 8)
+//	value.go   what a cell may hold (one table)
+//	entry.go   operations, transactions, lane entries; encode.go, decode.go
+//	row.go     the row driver: last writer per column, delete wins
+//	rowcodec.go  a row's stamps as stored bytes
+//
+// # The law
+//
+// Every fold here is a join: each part of a state only grows, and each part is
+// a maximum over the operations seen. So any order of transactions, with any
+// repetition, gives one state. Operations inside one transaction are applied
+// in their order.
+//
+// # Formats
+//
+// The wire form is deterministic CBOR (RFC 8949, 4.2.1), decoded by a parser
+// that takes nothing but the one form that the encoder prints; after decoding
+// the entry is printed again and compared (DESIGN 3). Evolution: new operation
+// kinds and new fields come with a higher format of the space (DESIGN 3); an
+// old reader refuses what it does not know and never guesses.
+package merge

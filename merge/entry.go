@@ -1,0 +1,100 @@
+package merge
+
+import (
+	"github.com/espace-git/espace-git/internal/wire"
+)
+
+// Kind of an operation. The numbers are permanent.
+type Kind uint8
+
+const (
+	Insert Kind = 1 // a row comes to life, with cells
+	Update Kind = 2 // cells of a row
+	Delete Kind = 3 // a row goes
+)
+
+func (k Kind) String() string {
+	switch k {
+	case Insert:
+		return "insert"
+	case Update:
+		return "update"
+	case Delete:
+		return "delete"
+	}
+	return "unknown"
+}
+
+// RowID names a row for ever: a UUIDv7 by convention, 16 bytes that are not all
+// zero by rule.
+type RowID = [16]byte
+
+// Op is one operation on one row.
+//
+//	insert, update   [kind, table, row, {column: value, …}]
+//	delete           [3, table, row]  or  [3, table, row, {column: stamp, …}]
+type Op struct {
+	Kind  Kind
+	Table uint32 // permanent number, from 1
+	Row   RowID
+	// Cells of an insert or update, columns strictly ascending. An update has
+	// at least one.
+	Cells []Cell
+	// Saw, of a delete in a table that says update_wins: the winning stamp of
+	// each column that its author saw, columns strictly ascending; column 0
+	// stands for the insert. Made by RowState.Saw.
+	Saw []Saw
+}
+
+// Cell is the value for one column.
+type Cell struct {
+	Column uint32 // permanent number, from 1
+	Value  []byte // one canonical scalar, see EncodeValue
+}
+
+// Saw is a stamp that a delete has seen.
+type Saw struct {
+	Column uint32
+	Stamp  Stamp
+}
+
+// Transaction is atomic: all of its operations have effect, or none.
+//
+//	[number, id, time, action, [op, …]]
+//	[number, id, time, action, [op, …], before]     re-issued
+type Transaction struct {
+	Number uint64   // on its device, from 1; 0 while it is not settled
+	ID     [16]byte // random
+	Time   uint64   // see NextTime; 0 while it is not settled
+	Action string   // the schema's action that made it; empty: direct writes
+	Ops    []Op
+	// Before is set if the transaction was issued again after a seal: its time
+	// before that was lowered, never below Time.
+	Before uint64
+}
+
+// Marked says that the transaction is a re-issue.
+func (t *Transaction) Marked() bool { return t.Before != 0 }
+
+// Stamp is the stamp of every operation of the transaction.
+func (t *Transaction) Stamp(device wire.DeviceID) Stamp {
+	return Stamp{t.Time, t.Before, device, t.Number}.normal()
+}
+
+// LaneEntry is what one device says at one place of its lane (DESIGN 7).
+//
+//	[[number, hash], [[device, length, root], …], [transaction, …]]
+//
+// An entry without transactions is a statement: it witnesses what was seen.
+type LaneEntry struct {
+	Ledger       wire.Position // the author's verified ledger
+	Seen         []Seen        // what changed since the entry before, devices strictly ascending
+	Transactions []Transaction
+}
+
+// Seen is a place in another lane that the author had seen when writing. The
+// zero device stands for the order.
+type Seen struct {
+	Device wire.DeviceID
+	wire.LogHead
+}
