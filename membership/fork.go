@@ -1,0 +1,40 @@
+package membership
+
+import "github.com/espace-git/espace-git/internal/wire"
+
+// ForkEvidence shows that the ledger has two branches: a second valid entry for a
+// place that this ledger has filled. It names facts only; that two entries exist
+// is no accusation of who signed one of them, who may have lost a race while the
+// host kept the loser (DESIGN 3, 7).
+type ForkEvidence struct {
+	Number   uint64
+	Ours     wire.Position // the entry that this ledger has there
+	Theirs   *Entry        // the other one, valid on the same predecessor
+	Declared bool          // its author declared it lost to a race, in this ledger: no fork yet
+	Shared   wire.Position // the last place that both share
+}
+
+// Contradicts judges an entry for a place before the head that has another entry.
+// Evidence is only what would have been accepted there: signed by a device that
+// could, under the rules and the state of that place. For entries further along
+// another branch fold that branch: At(evidence.Number-1), then Apply.
+func (r *Roster) Contradicts(env []byte) (*ForkEvidence, bool) {
+	u, err := Parse(env)
+	if err != nil || u.Space != r.space || u.Number == 0 {
+		return nil, false
+	}
+	ours, ok := r.HashAt(u.Number)
+	if !ok || ours == u.Hash {
+		return nil, false
+	}
+	before, _ := r.At(u.Number - 1)
+	_, e, err := before.Judge(u)
+	if err != nil {
+		return nil, false
+	}
+	by, declared := r.tries.get(short(u.Hash))
+	return &ForkEvidence{
+		Number: u.Number, Ours: wire.Position{Number: u.Number, Hash: ours}, Theirs: e,
+		Declared: declared && by == e.Author, Shared: before.head,
+	}, true
+}

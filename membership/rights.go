@@ -1,0 +1,78 @@
+package membership
+
+import "github.com/espace-git/espace-git/internal/wire"
+
+// MayWriteLane reports whether the device may have a lane in the open epoch: it is
+// active and may hold the epoch's secret. What it may write there is for the
+// schema's rules; a viewer's lane holds statements only.
+func (r *Roster) MayWriteLane(dev wire.DeviceID) bool {
+	d, ok := r.devices.get(dev)
+	return ok && r.wrapsFor(d)
+}
+
+// MayOrder reports whether the device may write to the order: an editor or above.
+func (r *Roster) MayOrder(dev wire.DeviceID) bool {
+	return r.MayWriteLane(dev) && r.RoleOf(dev) >= Editor
+}
+
+// RoleOf is the role of the device's member, NoRole if it is not active.
+func (r *Roster) RoleOf(dev wire.DeviceID) Role {
+	d, ok := r.devices.get(dev)
+	if !ok || !d.Active {
+		return NoRole
+	}
+	m, _ := r.members.get(d.Member)
+	return m.Role
+}
+
+// MayLedger reports whether the device's role suffices for entries of the kind.
+// The rules of the kind come on top.
+func (r *Roster) MayLedger(dev wire.DeviceID, kind string) bool {
+	b, ok := bodyOf(kind)
+	role := r.RoleOf(dev)
+	return ok && kind != KindGenesis && role != NoRole && role >= b.least(r)
+}
+
+// NeedsApproval reports whether the device waits for an admin's approve entry.
+func (r *Roster) NeedsApproval(dev wire.DeviceID) bool {
+	d, ok := r.devices.get(dev)
+	return ok && d.Status == StatusPending
+}
+
+// Recipients lists the devices that may hold the open epoch's secret, each to
+// get a wrap in <e>/keys, in the order in which they came. A wrap for a device
+// holds the secrets from its member's Since on.
+func (r *Roster) Recipients() []Device {
+	var out []Device
+	for _, d := range r.Devices() {
+		if r.wrapsFor(&d) {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+func (r *Roster) wrapsFor(d *Device) bool {
+	m, ok := r.members.get(d.Member)
+	return ok && d.Active && m.Since <= r.opening.Number
+}
+
+// WaitsForSeal reports whether the member is let in by the next seal: it came
+// without history.
+func (r *Roster) WaitsForSeal(id wire.MemberID) bool {
+	m, ok := r.members.get(id)
+	return ok && m.Status == StatusActive && m.Since > r.opening.Number
+}
+
+// Format of this program, and the features it has.
+const thisFormat = 1
+
+// Lacks lists what the space requires and this program does not have: then it
+// writes no operations ("upgrade needed"), but still judges the ledger.
+func (r *Roster) Lacks() []string {
+	var out []string
+	if r.format != thisFormat {
+		out = append(out, "format")
+	}
+	return append(out, r.requires...)
+}

@@ -1,0 +1,206 @@
+package membership
+
+import (
+	"cmp"
+	"crypto/ed25519"
+	"slices"
+	"time"
+
+	"github.com/espace-git/espace-git/internal/wire"
+)
+
+// Roster is the state of a space after an entry of its ledger. It never changes;
+// Apply gives a new one. All methods are safe for several goroutines.
+type Roster struct {
+	space    wire.Hash
+	head     wire.Position
+	format   int
+	requires []string
+	policy   Policy
+	kept     uint64 // the oldest epoch that anybody may hold (DESIGN 6)
+	opening  *openings
+	schema   uint64 // number of the entry with the schema in force
+
+	members table[wire.MemberID, *Member]
+	devices table[wire.DeviceID, *Device]
+	invites table[wire.DeviceID, *Invite]       // by the first 16 bytes of the entry's hash
+	used    table[wire.DeviceID, struct{}]      // keys and recipients, once in the life of a space
+	tries   table[wire.DeviceID, wire.DeviceID] // entries declared lost, by their author
+
+	// The states before. jump skips ahead so that At takes O(log n) steps
+	// (Myers, "An applicative random-access stack", 1983).
+	prev, jump *Roster
+}
+
+// Status says whether a member or device takes part.
+type Status string
+
+// A member or device waits for approval (no lane, no wrap, no say) or is active.
+const (
+	StatusPending Status = "pending"
+	StatusActive  Status = "active"
+)
+
+// Member is a person, as the ledger knows one. Names are private items.
+type Member struct {
+	ID        wire.MemberID
+	Role      Role
+	Devices   []wire.DeviceID // in the order in which they came
+	Since     uint64          // the oldest epoch that it may read
+	InvitedBy wire.DeviceID   // zero for the founder
+	Invite    string          // ID of the invite it came by; empty for the founder
+	JoinedAt  wire.Position
+	Status    Status
+	Recovery  *Recovery // nil without
+
+	none bool // joins without history: Since follows when it becomes active
+}
+
+// Device is one of a member's devices.
+type Device struct {
+	ID        wire.DeviceID
+	Member    wire.MemberID
+	Key       ed25519.PublicKey
+	Recipient string
+	AddedBy   wire.DeviceID // the device that invited it; zero for the founder's first
+	AddedAt   uint64        // number of the entry
+	AddedHash wire.Hash     // and its hash
+	Status    Status
+	Active    bool            // Status == StatusActive
+	Approvals []wire.DeviceID // who approved it, in order
+	Invited   *wire.Position  // entry of the invite it came by; nil for the founder's first
+}
+
+// Recovery is a member's recovery key: on paper, public halves here.
+type Recovery struct {
+	Key       ed25519.PublicKey
+	Recipient string
+}
+
+// Invite is an invitation, or with Member set a link for an own further device.
+type Invite struct {
+	ID        string // 26 characters
+	Number    uint64
+	Hash      wire.Hash
+	Author    wire.DeviceID
+	PublicKey ed25519.PublicKey // who holds its private half may join
+	Mailbox   string            // recipient for the private part of the join
+	Role      Role
+	Uses      int // how many may join
+	Used      int // how many have
+	Expires   time.Time
+	Approve   bool
+	Since     History
+	Member    wire.MemberID // of a device link: whose; else zero
+	Closed    bool          // revoked
+}
+
+// Position is the place of the invite's entry; a link pins it.
+func (i Invite) Position() wire.Position { return wire.Position{Number: i.Number, Hash: i.Hash} }
+
+// Open reports whether the ledger lets one more join by it. Expiry is not the
+// ledger's: it depends on the own clock.
+func (i Invite) Open() bool { return !i.Closed && i.Used < i.Uses }
+
+// Opening is an entry that opened an epoch.
+type Opening struct {
+	wire.Epoch
+	P          wire.Hash     // SHA-256 of the entry's predecessor, zero for genesis
+	Commitment wire.Hash     // to the epoch's secret
+	At         uint64        // number of the entry
+	Author     wire.DeviceID // who drew the secret
+	Claimed    time.Time     // the entry's time as its author says
+	Time       time.Time     // what counts: at least 1 ms and at most 10 years after the opening before
+}
+
+// openings is the list of openings, newest first.
+type openings struct {
+	Opening
+	prev *openings
+}
+
+// Space is the space's ID: the SHA-256 of the genesis entry's payload.
+func (r *Roster) Space() wire.Hash { return r.space }
+
+// Head is the place of the last entry.
+func (r *Roster) Head() wire.Position { return r.head }
+
+// Format is the version of fold, rules and pages that the space is at.
+func (r *Roster) Format() int { return r.format }
+
+// Requires lists features that a writer must have.
+func (r *Roster) Requires() []string { return slices.Clone(r.requires) }
+
+// Policy is the policy in force.
+func (r *Roster) Policy() Policy { return r.policy }
+
+// Kept is the oldest epoch that anybody may hold.
+func (r *Roster) Kept() uint64 { return r.kept }
+
+// SchemaAt is the number of the entry whose private part has the schema in force.
+func (r *Roster) SchemaAt() uint64 { return r.schema }
+
+// Epoch is the open epoch.
+func (r *Roster) Epoch() Opening { return r.opening.Opening }
+
+// Openings lists all epochs, oldest first.
+func (r *Roster) Openings() []Opening {
+	var out []Opening
+	for o := r.opening; o != nil; o = o.prev {
+		out = append(out, o.Opening)
+	}
+	slices.Reverse(out)
+	return out
+}
+
+// Member looks a member up.
+func (r *Roster) Member(id wire.MemberID) (Member, bool) { return value(r.members.get(id)) }
+
+// Device looks a device up, active or not.
+func (r *Roster) Device(id wire.DeviceID) (Device, bool) { return value(r.devices.get(id)) }
+
+// Members lists the members in the order in which they came.
+func (r *Roster) Members() []Member {
+	return list(r.members, func(a, b Member) int { return cmp.Compare(a.JoinedAt.Number, b.JoinedAt.Number) })
+}
+
+// Devices lists the devices in the order in which they came.
+func (r *Roster) Devices() []Device {
+	return list(r.devices, func(a, b Device) int { return cmp.Compare(a.AddedAt, b.AddedAt) })
+}
+
+// Invites lists all invites ever made, in the order of the ledger.
+func (r *Roster) Invites() []Invite {
+	return list(r.invites, func(a, b Invite) int { return cmp.Compare(a.Number, b.Number) })
+}
+
+// Invite looks an invite up by its ID.
+func (r *Roster) Invite(id string) (Invite, bool) {
+	key, err := wire.ParseShort(id)
+	if err != nil {
+		return Invite{}, false
+	}
+	return value(r.invites.get(key))
+}
+
+// InviteID is the ID of the invite that the entry with this hash made.
+func InviteID(entry wire.Hash) string { return wire.Short(short(entry)) }
+
+func short(h wire.Hash) wire.DeviceID { return wire.DeviceID(h[:16]) }
+
+func value[T any](p *T, ok bool) (T, bool) {
+	if !ok {
+		var none T
+		return none, false
+	}
+	return *p, true
+}
+
+func list[K, V any](t table[K, *V], order func(a, b V) int) []V {
+	out := make([]V, 0, t.len())
+	for _, v := range t.all() {
+		out = append(out, *v)
+	}
+	slices.SortStableFunc(out, order)
+	return out
+}
