@@ -1,0 +1,189 @@
+package schema
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+)
+
+// Of YAML a schema file uses maps, lists and scalars. Anchors and aliases (which
+// grow when they are followed), tags, merge keys, further documents and long
+// texts in blocks have no use in one and are refused, by their tokens, before
+// the library's recursive parser sees them.
+const (
+	maxTokens = 100_000
+	maxDepth  = 12 // flow brackets, or nested blocks
+)
+
+// value is one YAML value: nil, bool, int64, float64, string, []item or []pair.
+type item struct {
+	line  int
+	value any
+}
+
+type pair struct {
+	key string
+	item
+}
+
+// readYAML takes a document apart without interpreting it. An empty one is nil.
+func readYAML(src []byte) (out item, err error) {
+	defer func() {
+		// The library is not ours: that it panics on some input is the same to
+		// the caller as that it refuses it.
+		if p := recover(); p != nil {
+			out, err = item{}, invalid("not YAML")
+		}
+	}()
+	if len(src) > MaxSource {
+		return item{}, invalid("%d bytes, limit %d", len(src), MaxSource)
+	}
+	tokens := lexer.Tokenize(string(src))
+	if err := checkTokens(tokens); err != nil {
+		return item{}, err
+	}
+	file, err := parser.Parse(tokens, 0)
+	if err != nil {
+		return item{}, invalid("not YAML: %s", yamlError(err))
+	}
+	switch {
+	case len(file.Docs) == 0 || file.Docs[0].Body == nil:
+		return item{}, nil
+	case len(file.Docs) > 1:
+		return item{}, invalid("more than one document")
+	}
+	return readNode(file.Docs[0].Body, 0)
+}
+
+// checkTokens bounds what the parser has to do.
+func checkTokens(tokens token.Tokens) error {
+	if len(tokens) > maxTokens {
+		return invalid("more than %d tokens", maxTokens)
+	}
+	depth, dashes, line := 0, 0, 0
+	for _, t := range tokens {
+		if t.Position.Line != line {
+			line, dashes = t.Position.Line, 0
+		}
+		switch t.Type {
+		case token.SequenceStartType, token.MappingStartType:
+			depth++
+		case token.SequenceEndType, token.MappingEndType:
+			depth--
+		case token.SequenceEntryType:
+			dashes++
+		case token.AnchorType, token.AliasType, token.TagType, token.MergeKeyType, token.MappingKeyType,
+			token.DirectiveType, token.LiteralType, token.FoldedType, token.InvalidType:
+			return invalid("line %d: %s is not used in a schema file", line, strconv.QuoteToASCII(cut(t.Value)))
+		}
+		if depth > maxDepth || dashes > maxDepth || t.Position.IndentNum > 8*maxDepth {
+			return invalid("line %d: nested more than %d deep", line, maxDepth)
+		}
+	}
+	return nil
+}
+
+func yamlError(err error) string { return cut(strconv.QuoteToASCII(err.Error())) }
+
+func readNode(n ast.Node, depth int) (item, error) {
+	line := n.GetToken().Position.Line
+	if depth > maxDepth {
+		return item{}, invalid("line %d: nested more than %d deep", line, maxDepth)
+	}
+	switch n := n.(type) {
+	case *ast.NullNode:
+		return item{line, nil}, nil
+	case *ast.BoolNode:
+		return item{line, n.Value}, nil
+	case *ast.IntegerNode:
+		return readInt(line, n)
+	case *ast.FloatNode:
+		return item{line, n.Value}, nil
+	case *ast.StringNode:
+		return item{line, n.Value}, nil
+	case *ast.SequenceNode:
+		return readList(line, n, depth)
+	case *ast.MappingNode:
+		return readMap(line, n.Values, depth)
+	case *ast.MappingValueNode:
+		return readMap(line, []*ast.MappingValueNode{n}, depth)
+	}
+	return item{}, invalid("line %d: %s is not used in a schema file", line, n.Type())
+}
+
+func readInt(line int, n *ast.IntegerNode) (item, error) {
+	switch v := n.Value.(type) {
+	case int64:
+		return item{line, v}, nil
+	case uint64:
+		if v <= 1<<63-1 {
+			return item{line, int64(v)}, nil
+		}
+	}
+	return item{}, invalid("line %d: integer beyond 64 bits", line)
+}
+
+func readList(line int, n *ast.SequenceNode, depth int) (item, error) {
+	list := make([]item, 0, len(n.Values))
+	for _, v := range n.Values {
+		it, err := readNode(v, depth+1)
+		if err != nil {
+			return item{}, err
+		}
+		list = append(list, it)
+	}
+	return item{line, list}, nil
+}
+
+func readMap(line int, values []*ast.MappingValueNode, depth int) (item, error) {
+	pairs := make([]pair, 0, len(values))
+	seen := make(map[string]bool, len(values))
+	for _, v := range values {
+		key, err := readKey(v.Key)
+		if err != nil {
+			return item{}, err
+		}
+		if seen[key] {
+			return item{}, invalid("line %d: %s is there twice", v.Key.GetToken().Position.Line, strconv.QuoteToASCII(cut(key)))
+		}
+		seen[key] = true
+		it, err := readNode(v.Value, depth+1)
+		if err != nil {
+			return item{}, err
+		}
+		pairs = append(pairs, pair{key, it})
+	}
+	return item{line, pairs}, nil
+}
+
+// readKey takes a key as it is written: a column may be called `no` or `1`, and
+// whether that is a name is judged where names are.
+func readKey(k ast.MapKeyNode) (string, error) {
+	if s, ok := k.(*ast.StringNode); ok {
+		return s.Value, nil
+	}
+	if s, ok := k.(ast.ScalarNode); ok && !k.IsMergeKey() {
+		return s.GetToken().Value, nil
+	}
+	return "", invalid("line %d: a key must be a name", k.GetToken().Position.Line)
+}
+
+// describe names a value for an error message.
+func describe(v any) string {
+	switch v := v.(type) {
+	case nil:
+		return "nothing"
+	case []item:
+		return "a list"
+	case []pair:
+		return "a map"
+	case string:
+		return strconv.QuoteToASCII(cut(v))
+	default:
+		return fmt.Sprint(v)
+	}
+}
