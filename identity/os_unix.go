@@ -1,0 +1,49 @@
+//go:build !windows
+
+package identity
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// checkMode refuses permissions beyond want, and files of other users.
+func checkMode(path string, info fs.FileInfo, want fs.FileMode) error {
+	e := &PermissionError{Path: path, Mode: info.Mode().Perm(), Want: want}
+	if st, ok := info.Sys().(*syscall.Stat_t); ok && int(st.Uid) != os.Geteuid() {
+		e.Owner = true
+		return e
+	}
+	if e.Mode&^want != 0 {
+		return e
+	}
+	return nil
+}
+
+// syncDir makes the entries of dir durable.
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+// tryLock takes an exclusive lock of the whole file, if nobody has it.
+func tryLock(f *os.File) (bool, error) {
+	for {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if errors.Is(err, unix.EINTR) {
+			continue
+		}
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return false, nil
+		}
+		return err == nil, err
+	}
+}
