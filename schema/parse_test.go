@@ -146,6 +146,11 @@ func TestYAMLBombs(t *testing.T) {
 		"quotes":        "tables: " + strings.Repeat(`"`, 50_001),
 		"colons":        strings.Repeat("a: ", 30_000),
 		"not-utf8":      "tables: {\xff\xfe: {}}",
+		"open-tag":      "tables: {}\n!!!!",
+		"only-tags":     "!!!!",
+		"bidi":          "# \u202etxet\ntables: {}\n",
+		"escape":        "# \x1b[2J\ntables: {}\n",
+		"c1":            "# \u009b2J\ntables: {}\n",
 		"nul":           "tables: {a\x00b: {}}",
 	}
 	for name, src := range cases {

@@ -1,8 +1,11 @@
 package schema
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/lexer"
@@ -19,7 +22,7 @@ const (
 	maxDepth  = 12 // flow brackets, or nested blocks
 )
 
-// value is one YAML value: nil, bool, int64, float64, string, []item or []pair.
+// item is one YAML value: nil, bool, int64, float64, string, []item or []pair.
 type item struct {
 	line  int
 	value any
@@ -39,10 +42,11 @@ func readYAML(src []byte) (out item, err error) {
 			out, err = item{}, invalid("not YAML")
 		}
 	}()
-	if len(src) > MaxSource {
-		return item{}, invalid("%d bytes, limit %d", len(src), MaxSource)
+	text, err := clean(src)
+	if err != nil {
+		return item{}, err
 	}
-	tokens := lexer.Tokenize(string(src))
+	tokens := lexer.Tokenize(text)
 	if err := checkTokens(tokens); err != nil {
 		return item{}, err
 	}
@@ -52,7 +56,7 @@ func readYAML(src []byte) (out item, err error) {
 	}
 	switch {
 	case len(file.Docs) == 0 || file.Docs[0].Body == nil:
-		return item{}, nil
+		return item{}, checkEmpty(text)
 	case len(file.Docs) > 1:
 		return item{}, invalid("more than one document")
 	}
@@ -87,7 +91,49 @@ func checkTokens(tokens token.Tokens) error {
 	return nil
 }
 
-func yamlError(err error) string { return cut(strconv.QuoteToASCII(err.Error())) }
+// clean bounds the source and refuses characters that show something else than
+// what is there. The line end that it adds closes what the scanner would drop.
+func clean(src []byte) (string, error) {
+	if len(src) > MaxSource {
+		return "", invalid("%d bytes, limit %d", len(src), MaxSource)
+	}
+	if !utf8.Valid(src) {
+		return "", invalid("not UTF-8")
+	}
+	text := strings.TrimPrefix(string(src), "\ufeff")
+	for i, c := range text {
+		control := c < ' ' && c != '\t' && c != '\n' && c != '\r' || c >= 0x7f && c <= 0x9f
+		bidi := c >= 0x202a && c <= 0x202e || c >= 0x2066 && c <= 0x2069
+		if control || bidi {
+			return "", invalid("line %d: character %U", 1+strings.Count(text[:i], "\n"), c)
+		}
+	}
+	return text + "\n", nil
+}
+
+// checkEmpty makes sure that a document without content is one: the scanner
+// passes over some things that it does not understand.
+func checkEmpty(text string) error {
+	for i, line := range strings.Split(text, "\n") {
+		if line = strings.TrimSpace(line); line != "" && line[0] != '#' {
+			return invalid("line %d: not YAML", i+1)
+		}
+	}
+	return nil
+}
+
+// yamlError takes the library's message without its picture of the source,
+// which takes quadratic time to draw.
+func yamlError(err error) string {
+	var e interface {
+		GetMessage() string
+		GetToken() *token.Token
+	}
+	if !errors.As(err, &e) || e.GetToken() == nil {
+		return "syntax"
+	}
+	return fmt.Sprintf("line %d: %s", e.GetToken().Position.Line, cut(strconv.QuoteToASCII(e.GetMessage())))
+}
 
 func readNode(n ast.Node, depth int) (item, error) {
 	line := n.GetToken().Position.Line
