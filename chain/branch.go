@@ -1,0 +1,185 @@
+package chain
+
+import (
+	"slices"
+
+	"github.com/espace-git/espace-git/internal/wire"
+)
+
+// branch is one way in which the log may go on: entries under signed roots that
+// hold. Honest chains give one branch.
+type branch struct {
+	steps []step
+	marks []Log // before steps 0, markStep, 2*markStep …: going back is cheap
+	log   Log   // at the end
+	tip   *piece
+}
+
+const markStep = 64
+
+func (b *branch) push(s step) {
+	if len(b.steps)%markStep == 0 {
+		b.marks = append(b.marks, b.log)
+	}
+	b.log.AppendLeaf(s.leaf)
+	s.root = b.log.Head().Root
+	b.steps = append(b.steps, s)
+}
+
+// until is a copy of the branch's first n steps.
+func (b *branch) until(n int) *branch {
+	marks := (n + markStep - 1) / markStep
+	out := &branch{steps: slices.Clone(b.steps[:n]), marks: slices.Clone(b.marks[:marks]), log: b.log}
+	if n == len(b.steps) {
+		return out
+	}
+	out.log = b.marks[n/markStep]
+	for _, s := range b.steps[n/markStep*markStep : n] {
+		out.log.AppendLeaf(s.leaf)
+	}
+	return out
+}
+
+// branches are the ways in which the waiting pieces extend the trunk. A later
+// piece may be what an earlier one needs, so it passes over them until nothing
+// changes; pieces are sorted by length, so honest ones need one pass.
+func (t *trunk) branches() []*branch {
+	bs := []*branch{{log: t.log}}
+	byObject := make(map[wire.ObjectID]*piece, len(t.waiting))
+	for _, p := range t.waiting {
+		byObject[p.object] = p
+	}
+	for range maxPasses {
+		again := false
+		for _, p := range t.waiting {
+			if !p.supported && p.Log.Len > t.log.Len() && t.support(p, &bs, byObject) {
+				p.supported, again = true, true
+			}
+		}
+		if !again {
+			break
+		}
+	}
+	return bs
+}
+
+// support looks for a log on which p's root holds, with p's own entries and, in
+// a lane, those of the commits right below it of which the root does not hold:
+// a verdict never depends on commits between (ATTACKS 9). Which these are is
+// fixed by p itself, so that every reader tries the same. Parents prove nothing
+// here either: the root decides.
+func (t *trunk) support(p *piece, bs *[]*branch, byObject map[wire.ObjectID]*piece) bool {
+	r, below := p.run, p
+	for range maxLend {
+		if t.supportRun(p, r, bs) {
+			return true
+		}
+		if t.kind != Lane || len(below.Parents) == 0 {
+			return false
+		}
+		below = byObject[below.Parents[0]]
+		if below == nil || below.supported || !r.lend(below.run) {
+			return false
+		}
+	}
+	return false
+}
+
+// lend puts those entries of o in front that end where r begins.
+func (r *run) lend(o run) bool {
+	if o.from >= r.from || o.end() < r.from {
+		return false
+	}
+	n := r.from - o.from
+	r.leaves = slices.Concat(o.leaves[:n], r.leaves)
+	r.entries = slices.Concat(o.entries[:n], r.entries)
+	r.from = o.from
+	return true
+}
+
+func (t *trunk) supportRun(p *piece, r run, bs *[]*branch) bool {
+	if _, differs := t.leaves(r); differs {
+		return false
+	}
+	if n := t.log.Len(); r.from < n {
+		r.leaves, r.entries, r.from = r.leaves[n-r.from:], r.entries[n-r.from:], n
+	}
+	for _, b := range *bs {
+		next := b.with(p, r, r.from-t.log.Len())
+		if next == nil {
+			continue
+		}
+		if next != b && len(*bs) < maxBranches {
+			*bs = append(*bs, next)
+		}
+		return true
+	}
+	return false
+}
+
+// with says where p's root holds for r put on b, off steps from its start: on b
+// itself (which may grow), on a new branch, or nowhere.
+func (b *branch) with(p *piece, r run, off uint64) *branch {
+	if off > uint64(len(b.steps)) {
+		return nil
+	}
+	same := uint64(0)
+	for same < uint64(len(r.leaves)) && off+same < uint64(len(b.steps)) && b.steps[off+same].is(r, same) {
+		same++
+	}
+	end := off + uint64(len(r.leaves))
+	if off+same == end {
+		return b.contains(p, end)
+	}
+	next := b
+	if off+same < uint64(len(b.steps)) {
+		next = b.until(int(off + same))
+	}
+	return next.extended(p, r, same)
+}
+
+// contains reports whether p only repeats what b has.
+func (b *branch) contains(p *piece, end uint64) *branch {
+	if end == 0 || b.steps[end-1].root != p.Log.Root {
+		return nil
+	}
+	return b
+}
+
+// extended appends r from its entry i on if p's root holds for that.
+func (b *branch) extended(p *piece, r run, i uint64) *branch {
+	log := b.log
+	for _, leaf := range r.leaves[i:] {
+		log.AppendLeaf(leaf)
+	}
+	if log.Head() != *p.Log {
+		return nil
+	}
+	for ; i < uint64(len(r.leaves)); i++ {
+		b.push(step{leaf: r.leaves[i], author: r.author, entry: r.entries[i]})
+	}
+	b.tip = p
+	return b
+}
+
+// commonPrefix is how many steps all branches share. No branch continues
+// another: what continues it was put on it.
+func commonPrefix(bs []*branch) uint64 {
+	n := len(bs[0].steps)
+	for _, b := range bs[1:] {
+		i := 0
+		for i < min(n, len(b.steps)) && b.steps[i].leaf == bs[0].steps[i].leaf && b.steps[i].author == bs[0].steps[i].author {
+			i++
+		}
+		n = i
+	}
+	return uint64(n)
+}
+
+func leavesOf(steps []step) []wire.Hash {
+	out := make([]wire.Hash, len(steps))
+	for i, s := range steps {
+		out[i] = s.leaf
+	}
+	return out
+}
