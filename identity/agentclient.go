@@ -96,7 +96,7 @@ func startAgent(command []string, home string, tag wire.Hash, u atRest, life tim
 	}
 	message, err := wire.MarshalCBOR(startWire{
 		Socket: socket, Identity: filepath.Join(home, protectedName), Tag: tag,
-		Key: u.id.String(), Until: time.Now().Add(life).Unix(),
+		Key: u.id().String(), Until: time.Now().Add(life).Unix(),
 	})
 	if err != nil {
 		return err

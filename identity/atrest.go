@@ -19,9 +19,13 @@ var scryptWork = 18 // lower in tests
 
 const redacted = "[secret]"
 
-// atRest is U, the key of everything at rest: an age hybrid identity. The pointer keeps
+// atRest is U, the key of everything at rest: an age hybrid identity. The function keeps
 // it out of what fmt prints of a struct that holds one.
-type atRest struct{ id *age.HybridIdentity }
+type atRest struct{ id func() *age.HybridIdentity }
+
+func hide(id *age.HybridIdentity) atRest {
+	return atRest{func() *age.HybridIdentity { return id }}
+}
 
 func (atRest) Format(f fmt.State, _ rune)   { io.WriteString(f, redacted) }
 func (atRest) LogValue() slog.Value         { return slog.StringValue(redacted) }
@@ -32,7 +36,7 @@ func newAtRest() (atRest, error) {
 	if err != nil {
 		return atRest{}, fmt.Errorf("drawing the at-rest key: %w", err)
 	}
-	return atRest{id}, nil
+	return hide(id), nil
 }
 
 // parseAtRest reads the text of an identity file: comments, and one key. It names no
@@ -53,12 +57,12 @@ func parseAtRest(text []byte) (atRest, error) {
 	if err != nil {
 		return atRest{}, fmt.Errorf("%w: no at-rest key", ErrDamaged)
 	}
-	return atRest{id}, nil
+	return hide(id), nil
 }
 
 // text is the content of identity.txt. Stock age reads it.
 func (u atRest) text() []byte {
-	return []byte("# espace-git at-rest key: whoever reads this reads all spaces of this user\n" + u.id.String() + "\n")
+	return []byte("# espace-git at-rest key: whoever reads this reads all spaces of this user\n" + u.id().String() + "\n")
 }
 
 // protect is the content of identity.age: U under a passphrase. Stock age reads it.
@@ -103,10 +107,10 @@ func checkPassphrase(p []byte) error {
 }
 
 // seal encrypts to U.
-func (u atRest) seal(plaintext []byte) ([]byte, error) { return encrypt(plaintext, u.id.Recipient()) }
+func (u atRest) seal(plaintext []byte) ([]byte, error) { return encrypt(plaintext, u.id().Recipient()) }
 
 // open decrypts what seal made, at most max bytes.
-func (u atRest) open(file []byte, max int) ([]byte, error) { return decrypt(file, max, u.id) }
+func (u atRest) open(file []byte, max int) ([]byte, error) { return decrypt(file, max, u.id()) }
 
 func encrypt(plaintext []byte, to age.Recipient) ([]byte, error) {
 	var out bytes.Buffer

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"github.com/espace-git/espace-git/internal/wire"
+	"github.com/espace-git/espace-git/seal"
 )
 
 // keyringFormat is the version of keyringWire. A program refuses a version that it does
@@ -18,9 +19,22 @@ const keyringFormat = 1
 // content is what a keyring holds. A value is changed only before it is shared.
 type content struct {
 	device   *Device
-	storeKey [32]byte
-	secrets  map[wire.Hash][32]byte
-	items    map[string][]byte
+	storeKey seal.Key
+	secrets  map[wire.Hash]seal.Secret
+	items    map[string]item
+}
+
+// item is the value of an extra item, a secret as likely as not: a function, so that
+// nothing prints it.
+type item func() []byte
+
+func newItem(value []byte) item {
+	value = bytes.Clone(value)
+	return func() []byte { return value }
+}
+
+func newContent(dev *Device) *content {
+	return &content{device: dev, secrets: map[wire.Hash]seal.Secret{}, items: map[string]item{}}
 }
 
 func (c *content) clone() *content {
@@ -78,13 +92,13 @@ func (k *Keyring) decode(file []byte) (*content, error) {
 }
 
 func encodeKeyring(space wire.Hash, c *content) ([]byte, error) {
-	out := keyringWire{Format: keyringFormat, Space: space, StoreKey: c.storeKey, Secrets: []secretWire{}, Items: []itemWire{}}
+	out := keyringWire{Format: keyringFormat, Space: space, StoreKey: [32]byte(c.storeKey.Bytes()), Secrets: []secretWire{}, Items: []itemWire{}}
 	out.Signing, out.Reading = c.device.seeds()
 	for _, o := range sortedHashes(c.secrets) {
-		out.Secrets = append(out.Secrets, secretWire{O: o, Secret: c.secrets[o]})
+		out.Secrets = append(out.Secrets, secretWire{O: o, Secret: [32]byte(c.secrets[o].Bytes())})
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.items)) {
-		out.Items = append(out.Items, itemWire{Name: name, Value: c.items[name]})
+		out.Items = append(out.Items, itemWire{Name: name, Value: c.items[name]()})
 	}
 	body, err := wire.MarshalCBOR(out)
 	if err != nil {
@@ -124,12 +138,17 @@ func (in *keyringWire) content() (*content, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w: device keys", ErrDamaged)
 	}
-	c := &content{device: dev, storeKey: in.StoreKey, secrets: map[wire.Hash][32]byte{}, items: map[string][]byte{}}
+	c := newContent(dev)
+	if c.storeKey, err = seal.KeyFrom(in.StoreKey[:]); err != nil {
+		return nil, err
+	}
 	for _, s := range in.Secrets {
-		c.secrets[s.O] = s.Secret
+		if c.secrets[s.O], err = seal.SecretFrom(s.Secret[:]); err != nil {
+			return nil, err
+		}
 	}
 	for _, i := range in.Items {
-		c.items[i.Name] = i.Value
+		c.items[i.Name] = newItem(i.Value)
 	}
 	return c, nil
 }

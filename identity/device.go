@@ -48,5 +48,5 @@ func (d *Device) Open(file []byte, max int) ([]byte, error) { return d.reading.O
 
 // seeds are what a keyring stores of d.
 func (d *Device) seeds() (signing, reading [32]byte) {
-	return [32]byte(d.key.Seed()), [32]byte(d.reading.Bytes())
+	return [32]byte(d.key().Seed()), [32]byte(d.reading.Bytes())
 }

@@ -104,7 +104,7 @@ func (k systemKeeper) tell(u atRest) {
 }
 
 func (k systemKeeper) item(u atRest, now time.Time) string {
-	return fmt.Sprintf("%d %s %s", now.Add(keepFor).Unix(), k.tag, strings.TrimSpace(u.id.String()))
+	return fmt.Sprintf("%d %s %s", now.Add(keepFor).Unix(), k.tag, strings.TrimSpace(u.id().String()))
 }
 
 // Lock forgets the at-rest key: the agent ends, the system keyring's item is deleted.

@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"github.com/espace-git/espace-git/internal/wire"
+	"github.com/espace-git/espace-git/seal"
 )
 
 const keyringName = "keyring.age"
@@ -50,8 +51,11 @@ func (k *Keyring) create(dev *Device) error {
 	if err := makeDir(k.dir); err != nil {
 		return err
 	}
-	c := &content{device: dev, secrets: map[wire.Hash][32]byte{}, items: map[string][]byte{}}
-	rand.Read(c.storeKey[:])
+	c := newContent(dev)
+	var err error
+	if c.storeKey, err = seal.NewKey(rand.Reader); err != nil {
+		return err
+	}
 	return locked(k.dir, func() error {
 		if exists(k.path()) {
 			return ErrExists
@@ -90,7 +94,7 @@ func (k *Keyring) Device() *Device {
 func (k *Keyring) StoreKey() [32]byte {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return k.now.storeKey
+	return [32]byte(k.now.storeKey.Bytes())
 }
 
 // Secret is a copy of the secret of the epoch with identity o. A secret that another
@@ -105,7 +109,7 @@ func (k *Keyring) Secret(o wire.Hash) ([]byte, bool) {
 	if !ok {
 		return nil, false
 	}
-	return s[:], true
+	return s.Bytes(), true
 }
 
 // Epochs lists the epochs whose secrets are here, in the order of their identities.
@@ -123,15 +127,16 @@ func (k *Keyring) Epochs() ([]wire.Hash, error) {
 // identities, and both secrets are kept (attack fork-keyring). ErrExists: the epoch has
 // another secret, which stays.
 func (k *Keyring) AddSecret(o wire.Hash, secret []byte) error {
-	if len(secret) != 32 {
-		return fmt.Errorf("adding a secret: %w: %d bytes, want 32", ErrDamaged, len(secret))
+	s, err := seal.SecretFrom(secret)
+	if err != nil {
+		return fmt.Errorf("adding a secret: %w", err)
 	}
-	err := k.update(func(c *content) (bool, error) {
+	err = k.update(func(c *content) (bool, error) {
 		old, ok := c.secrets[o]
-		if ok && old != [32]byte(secret) {
+		if ok && !old.Equal(s) {
 			return false, fmt.Errorf("%w: epoch %s has another secret", ErrExists, o)
 		}
-		c.secrets[o] = [32]byte(secret)
+		c.secrets[o] = s
 		return !ok, nil
 	})
 	if err != nil {
@@ -151,8 +156,8 @@ func (k *Keyring) Put(name string, value []byte) error {
 			delete(c.items, name)
 			return ok, nil
 		}
-		c.items[name] = bytes.Clone(value)
-		return !ok || !bytes.Equal(old, value), nil
+		c.items[name] = newItem(value)
+		return !ok || !bytes.Equal(old(), value), nil
 	})
 	if err != nil {
 		return fmt.Errorf("storing %q: %w", name, err)
@@ -167,8 +172,11 @@ func (k *Keyring) Get(name string) (value []byte, ok bool, err error) {
 	if err := k.refresh(); err != nil {
 		return nil, false, fmt.Errorf("reading keyring: %w", err)
 	}
-	value, ok = k.now.items[name]
-	return bytes.Clone(value), ok, nil
+	i, ok := k.now.items[name]
+	if !ok {
+		return nil, false, nil
+	}
+	return bytes.Clone(i()), true, nil
 }
 
 // update changes the keyring: under the lock, starting from what is on disk.

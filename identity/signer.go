@@ -14,16 +14,16 @@ import (
 // git), ledger entries (DSSE of our type) and the proof of a join. It refuses every
 // other message, and prints as "[secret]".
 type Signer struct {
-	key *ed25519.PrivateKey // behind a pointer: fmt prints no bytes of an inner pointer
+	key func() ed25519.PrivateKey // a function: fmt shows no bytes of one, whatever the verb
 }
 
 func newSigner(seed []byte) Signer {
 	key := ed25519.NewKeyFromSeed(seed)
-	return Signer{&key}
+	return Signer{func() ed25519.PrivateKey { return key }}
 }
 
 // PublicKey is the Ed25519 public key, 32 bytes.
-func (s Signer) PublicKey() ed25519.PublicKey { return s.key.Public().(ed25519.PublicKey) }
+func (s Signer) PublicKey() ed25519.PublicKey { return s.key().Public().(ed25519.PublicKey) }
 
 // Public implements crypto.Signer; it is PublicKey.
 func (s Signer) Public() crypto.PublicKey { return s.PublicKey() }
@@ -40,7 +40,7 @@ func (s Signer) Sign(_ io.Reader, message []byte, opts crypto.SignerOpts) ([]byt
 	if err := guard(message); err != nil {
 		return nil, fmt.Errorf("signing: %w", err)
 	}
-	return ed25519.Sign(*s.key, message), nil
+	return ed25519.Sign(s.key(), message), nil
 }
 
 func (Signer) Format(f fmt.State, _ rune)   { io.WriteString(f, redacted) }

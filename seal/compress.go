@@ -75,8 +75,9 @@ func decompressFrame(framed []byte, max int) ([]byte, error) {
 	return plaintext, nil
 }
 
-// inflatedSize accepts the one kind of zstd frame that appendCompressed writes: it says
-// its size, needs no dictionary, and is not skipped.
+// inflatedSize accepts the one kind of zstd frame that appendCompressed writes (RFC 8878
+// section 3.1.1): it says its size, needs no dictionary, is not skipped, and nothing
+// follows it.
 func inflatedSize(body []byte) (uint64, error) {
 	var h zstd.Header
 	if err := h.Decode(body); err != nil {
@@ -85,5 +86,28 @@ func inflatedSize(body []byte) (uint64, error) {
 	if h.Skippable || !h.HasFCS || !h.SingleSegment || h.HasCheckSum || h.DictionaryID != 0 {
 		return 0, fmt.Errorf("%w: compressed content of another kind", ErrMalformed)
 	}
+	if !endsWithBlocks(body[min(h.HeaderSize, len(body)):]) {
+		return 0, fmt.Errorf("%w: compressed content does not end with its frame", ErrMalformed)
+	}
 	return h.FrameContentSize, nil
+}
+
+// endsWithBlocks reports whether b is blocks up to a last one, and no more. A block's
+// header has 3 bytes, little-endian: last (1 bit), type (2), size (21).
+func endsWithBlocks(b []byte) bool {
+	const rle = 1
+	for len(b) >= 3 {
+		header := int(b[0]) | int(b[1])<<8 | int(b[2])<<16
+		size := header >> 3
+		if header>>1&3 == rle {
+			size = 1
+		}
+		if b = b[3:]; size > len(b) {
+			return false
+		}
+		if b = b[size:]; header&1 == 1 {
+			return len(b) == 0
+		}
+	}
+	return false
 }

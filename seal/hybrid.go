@@ -26,7 +26,7 @@ type Opener interface {
 // (ML-KEM-768 + X25519), made from a seed of 32 bytes. It prints as "[secret]".
 type PrivateKey struct {
 	hidden
-	identity *age.HybridIdentity
+	identity func() *age.HybridIdentity // a function, as in hidden
 }
 
 // NewPrivateKey draws a private key.
@@ -49,18 +49,18 @@ func PrivateKeyFrom(seed []byte) (PrivateKey, error) {
 	if err != nil {
 		return PrivateKey{}, errors.New("making a hybrid identity") // age's words could quote the key
 	}
-	return PrivateKey{h, id}, nil
+	return PrivateKey{h, func() *age.HybridIdentity { return id }}, nil
 }
 
 // Recipient is the public half, `age1pq1…`, 1959 characters.
-func (k PrivateKey) Recipient() string { return k.identity.Recipient().String() }
+func (k PrivateKey) Recipient() string { return k.identity().Recipient().String() }
 
 // Open implements Opener.
 func (k PrivateKey) Open(file []byte, max int) ([]byte, error) {
 	if limit := ageLimit(max); len(file) > limit {
 		return nil, fmt.Errorf("opening: %w: %d bytes, limit %d", ErrTooBig, len(file), limit)
 	}
-	r, err := age.Decrypt(bytes.NewReader(file), oneStanza{k.identity})
+	r, err := age.Decrypt(bytes.NewReader(file), oneStanza{k.identity()})
 	if err != nil {
 		return nil, fmt.Errorf("opening: %w", ageError(err))
 	}
@@ -86,7 +86,7 @@ func parseRecipient(recipient string) (*age.HybridRecipient, error) {
 		return nil, fmt.Errorf("%w: recipient of %d characters", ErrMalformed, len(recipient))
 	}
 	r, err := age.ParseHybridRecipient(recipient)
-	if err != nil || r.String() != recipient {
+	if err != nil || strings.ToLower(recipient) != recipient {
 		return nil, fmt.Errorf("%w: recipient is no hybrid key", ErrMalformed)
 	}
 	return r, nil

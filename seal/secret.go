@@ -12,11 +12,12 @@ import (
 // redacted is what a secret prints as.
 const redacted = "[secret]"
 
-// hidden holds 32 secret bytes. They stand behind a pointer because fmt ignores the
-// methods of unexported fields: so a struct that holds a secret shows an address.
-type hidden struct{ p *[32]byte }
+// hidden holds 32 secret bytes. They stand behind a function because fmt ignores the
+// methods of unexported fields, and follows a plain pointer where the verb does not fit:
+// so a struct that holds a secret shows an address, whatever the verb.
+type hidden struct{ get func() *[32]byte }
 
-func hide(b [32]byte) hidden { return hidden{&b} }
+func hide(b [32]byte) hidden { return hidden{func() *[32]byte { return &b }} }
 
 func (hidden) Format(f fmt.State, _ rune)   { io.WriteString(f, redacted) }
 func (hidden) String() string               { return redacted }
@@ -25,24 +26,24 @@ func (hidden) LogValue() slog.Value         { return slog.StringValue(redacted) 
 func (hidden) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
 // IsZero reports whether there is no secret.
-func (h hidden) IsZero() bool { return h.p == nil }
+func (h hidden) IsZero() bool { return h.get == nil }
 
 // Bytes is a copy of the 32 bytes; nil if there is no secret. It is for the keyring
 // and for wraps: nothing else may write it anywhere.
 func (h hidden) Bytes() []byte {
-	if h.p == nil {
+	if h.get == nil {
 		return nil
 	}
-	return append([]byte(nil), h.p[:]...)
+	return append([]byte(nil), h.get()[:]...)
 }
 
 // raw is the bytes themselves; using a zero secret is a programming error that must
 // not turn into a key of zeros.
 func (h hidden) raw() []byte {
-	if h.p == nil {
+	if h.get == nil {
 		panic("seal: use of a secret that was never set")
 	}
-	return h.p[:]
+	return h.get()[:]
 }
 
 func readHidden(rand io.Reader) (hidden, error) {
@@ -79,7 +80,7 @@ func SecretFrom(b []byte) (Secret, error) {
 
 // Equal compares in constant time.
 func (s Secret) Equal(t Secret) bool {
-	return s.p != nil && t.p != nil && subtle.ConstantTimeCompare(s.p[:], t.p[:]) == 1
+	return !s.IsZero() && !t.IsZero() && subtle.ConstantTimeCompare(s.raw(), t.raw()) == 1
 }
 
 // Commitment is what the entry that opens epoch n says about its secret; p is the
@@ -91,7 +92,7 @@ func (s Secret) Commitment(n uint64, p wire.Hash) wire.Hash {
 // Matches reports whether the verified ledger committed to s. A secret that does not
 // match must not be used, whoever handed it over.
 func (s Secret) Matches(commitment wire.Hash, n uint64, p wire.Hash) bool {
-	if s.p == nil {
+	if s.IsZero() {
 		return false
 	}
 	c := s.Commitment(n, p)
