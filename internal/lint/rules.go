@@ -25,7 +25,8 @@ var layers = map[string][]string{
 	"space":         {"membership", "seal", "identity", "chain", "merge", "schema", "view", "gitstore"},
 
 	"internal/githost":      {},
-	"cmd/espace-git":        {"space", "identity", "hooks", "schema", "internal/githost"},
+	"cmd/espace-git":        {"space", "identity", "hooks", "schema", "internal/githost", "cmd/espace-git/demo"},
+	"cmd/espace-git/demo":   {"space", "internal/githost"},
 	"cmd/git-remote-espace": {"space"},
 
 	"internal/lint":     {},
@@ -67,8 +68,8 @@ var owners = map[string][]string{
 
 // restricted says which packages may import something dangerous outside their tests.
 var restricted = map[string][]string{
-	"os/exec":      {"gitstore", "identity", "cmd/espace-git", "cmd/git-remote-espace", "internal/githost", "internal/gitea", "internal/sshdtest"},
-	"net":          {"gitstore", "identity", "cmd/espace-git", "internal/githost", "internal/gitea", "internal/sshdtest"},
+	"os/exec":      {"gitstore", "identity", "cmd/espace-git", "cmd/espace-git/demo", "cmd/git-remote-espace", "internal/githost", "internal/gitea", "internal/sshdtest"},
+	"net":          {"gitstore", "identity", "cmd/espace-git", "cmd/espace-git/demo", "internal/githost", "internal/gitea", "internal/sshdtest"},
 	"math/rand":    {},
 	"encoding/gob": {},
 	"unsafe":       {},
