@@ -139,8 +139,8 @@ func (f *fold) signerKey() (ed25519.PublicKey, error) {
 		}
 	}
 	if b, ok := f.entry.Body.(bearer); ok {
-		if d := b.newDevice(); d.check() == nil && d.ID() == f.entry.Author {
-			return d.Key, nil
+		if key, err := wire.CheckSigningKey(b.newDevice().Key); err == nil && wire.DeviceIDOf(key) == f.entry.Author {
+			return key, nil
 		}
 	}
 	if _, unknown := f.entry.Body.(unknownBody); unknown {

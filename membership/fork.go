@@ -32,9 +32,15 @@ func (r *Roster) Contradicts(env []byte) (*ForkEvidence, bool) {
 	if err != nil {
 		return nil, false
 	}
-	by, declared := r.tries.get(short(u.Hash))
+	return r.evidence(e), true
+}
+
+// evidence shows e, valid on this ledger's entry before it, against its own.
+func (r *Roster) evidence(e *Entry) *ForkEvidence {
+	ours, _ := r.HashAt(e.Number)
+	by, declared := r.tries.get(short(e.Hash))
 	return &ForkEvidence{
-		Number: u.Number, Ours: wire.Position{Number: u.Number, Hash: ours}, Theirs: e,
-		Declared: declared && by == e.Author, Shared: before.head,
-	}, true
+		Number: e.Number, Ours: wire.Position{Number: e.Number, Hash: ours}, Theirs: e,
+		Declared: declared && by == e.Author, Shared: wire.Position{Number: e.Number - 1, Hash: e.Predecessor},
+	}
 }

@@ -64,8 +64,6 @@ func (f *fold) admit(at, seen Place, d NewDevice, p Proof) (Invite, error) {
 		return Invite{}, denied("invite-used-up", "invite %s was for %d", inv.ID, inv.Uses)
 	case seen.Number < at.Number || !f.was.Holds(seen.Position()):
 		return Invite{}, denied("seen-elsewhere", "the newcomer saw another ledger than this one") // join-moved-to-other-branch
-	case f.author == nil && f.entry.Author != d.ID():
-		return Invite{}, denied("join-author", "the author is neither a member nor the newcomer")
 	}
 	msg := JoinMessage{
 		Space: f.was.space, Invite: at.Position(), Seen: seen.Position(), Device: d,

@@ -1,9 +1,11 @@
 package membership
 
 import (
+	"bytes"
 	"crypto/ecdh"
 	"crypto/hpke"
 	"strings"
+	"sync"
 
 	"github.com/espace-git/espace-git/internal/wire"
 )
@@ -40,20 +42,24 @@ func checkRecipient(s string) error {
 }
 
 // smallOrderX25519 reports whether every exchange with the key gives zero, so
-// that nobody could wrap to it. Which private key asks is irrelevant.
+// that nobody could wrap to it.
 func smallOrderX25519(b []byte) bool {
 	pub, err := ecdh.X25519().NewPublicKey(b)
 	if err != nil {
 		return true
 	}
-	any32 := [32]byte{0: 8, 31: 64}
-	priv, err := ecdh.X25519().NewPrivateKey(any32[:])
-	if err != nil {
-		return true
-	}
-	_, err = priv.ECDH(pub)
+	_, err = anyX25519().ECDH(pub)
 	return err != nil
 }
+
+// anyX25519 asks the question; which key asks is irrelevant, and it is no secret.
+var anyX25519 = sync.OnceValue(func() *ecdh.PrivateKey {
+	key, err := ecdh.X25519().NewPrivateKey(bytes.Repeat([]byte{9}, 32))
+	if err != nil {
+		panic("membership: x25519: " + err.Error()) // any 32 bytes are a key
+	}
+	return key
+})
 
 const bech32Charset = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 

@@ -1,0 +1,85 @@
+package membership
+
+import (
+	"fmt"
+	"runtime"
+	"sync"
+	"testing"
+)
+
+// big is a ledger of devices and entries, made once: it costs about a minute of
+// nobody's time to sign what then is folded again and again.
+func big(tb testing.TB, devices, entries int) [][]byte {
+	tb.Helper()
+	s := found(tb, "alice")
+	b := s.inviteBody("all", Editor)
+	b.Uses = devices
+	link := s.invited("alice", "all", b)
+	for i := 1; i < devices; i++ {
+		s.join(fmt.Sprint("device ", i), link)
+	}
+	for len(s.entries) < entries {
+		s.must("alice", &SchemaBody{Widens: true})
+	}
+	return s.entries
+}
+
+var bigLedger = sync.OnceValue(func() [][]byte { return big(&testing.B{}, 1000, 10000) })
+
+func fold1(tb testing.TB, entries [][]byte) *Roster {
+	r, _, err := Genesis(entries[0])
+	for _, e := range entries[1:] {
+		if err == nil {
+			r, _, err = r.Apply(e)
+		}
+	}
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return r
+}
+
+// The cost of an entry must not grow with the ledger: ns/entry of the rows is to
+// be compared. The last rows have 1,000 devices.
+func BenchmarkFold(b *testing.B) {
+	for _, n := range []int{100, 1000, 10000} {
+		entries := bigLedger()
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				fold1(b, entries[:n])
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/entry")
+		})
+	}
+	b.Run("heap", func(b *testing.B) {
+		entries := bigLedger()
+		var m0, m1 runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&m0)
+		r := fold1(b, entries)
+		runtime.GC()
+		runtime.ReadMemStats(&m1)
+		b.ReportMetric(float64(m1.HeapAlloc-m0.HeapAlloc)/float64(len(entries)), "heap-B/entry")
+		runtime.KeepAlive(r)
+	})
+}
+
+func BenchmarkLookups(b *testing.B) {
+	r := fold1(b, bigLedger())
+	b.Run("HashAt", func(b *testing.B) {
+		for i := 0; b.Loop(); i++ {
+			r.HashAt(uint64(i*7919) % r.Head().Number)
+		}
+	})
+	b.Run("Recipients", func(b *testing.B) {
+		for b.Loop() {
+			r.Recipients()
+		}
+	})
+	b.Run("Witnesses", func(b *testing.B) {
+		for b.Loop() {
+			r.Witnesses(id("device 999"))
+		}
+	})
+}
