@@ -1,0 +1,39 @@
+// Package view is the local SQL database of a space: what this device wrote and
+// did not yet push (the journal), the folded state of all lanes (the view), and
+// the small precious things that others keep here (buckets). It is the only
+// importer of SQLite.
+//
+// Read in this order:
+//
+//	store.go, crypt.go   one file, encrypted at rest; created whole or not at all
+//	conn.go, tx.go       connections, prepared statements, Update and View
+//	bucket.go, journal.go, changelog.go   what is kept besides rows
+//	layout.go, migrate.go   a schema as SQLite tables and views
+//	fold.go, row.go      operations into rows, by the drivers of package merge
+//	visible.go           references: cascade, null, keep
+//	query.go, parse.go, compile.go, sql.go   reading
+//	digest.go, check.go  the folded state as one hash; is it sound?
+//	watch.go             who wants to know that a table changed
+//
+// # Durability
+//
+// An Update is one SQLite transaction (BEGIN IMMEDIATE, write-ahead log,
+// synchronous FULL). When it returns nil, all of it is on disk; when it returns
+// an error, nothing of it will be seen. Several processes may have the store
+// open: one writes at a time, readers never wait (DESIGN 10).
+//
+// # At rest
+//
+// Database, write-ahead log and temporary files are encrypted (Adiantum) under
+// a random key that the caller keeps. The -shm file beside them holds page
+// numbers and checksums, no content. Pages are not authenticated: what the
+// journal says is checked against signed objects by others (FACTS, SQLite).
+//
+// # What the fold promises
+//
+// The state is a function of the set of operations, never of their order of
+// arrival. Rows come from merge's row driver. References are derived: whether a
+// row shows is computed from the states of the rows it refers to and is stored
+// only so that reading is fast; see visible.go. Required columns and defaults
+// are matters of the local write, the fold never looks at them.
+package view

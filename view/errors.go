@@ -1,0 +1,66 @@
+package view
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/ncruces/go-sqlite3"
+)
+
+var (
+	// ErrBusy is a conflict: another process held the store for longer than
+	// the busy timeout. Nothing was written; try again.
+	ErrBusy = errors.New("the store is in use by another process")
+	// ErrKey says that the store does not open with this key. Nothing was
+	// touched.
+	ErrKey = errors.New("the store does not open with this key")
+	// ErrFull says that the disk is full. The store is as it was.
+	ErrFull = errors.New("no space left on the disk")
+	// ErrCorrupt says that the file is damaged: it opens with the key, but
+	// what it holds does not hang together.
+	ErrCorrupt = errors.New("the store is damaged")
+	// ErrFormat says that the store was made by a later version.
+	ErrFormat = errors.New("the store has an unknown format")
+	// ErrQuery is wrapped by everything that is wrong with a caller's query:
+	// syntax, unknown names, values of a wrong type, what SQL may not do.
+	ErrQuery = errors.New("query")
+	// ErrLimit is wrapped when a query ran longer or returned more than allowed.
+	ErrLimit = errors.New("limit exceeded")
+	// ErrSchema says that the space has no such table, or no schema yet.
+	ErrSchema = errors.New("schema")
+	// ErrClosed is returned by a store, or a transaction, after its end.
+	ErrClosed = errors.New("closed")
+	// ErrReadOnly is returned by writing methods of a Tx of View.
+	ErrReadOnly = errors.New("read-only transaction")
+	// ErrNotFound says that a journal row does not exist.
+	ErrNotFound = errors.New("not found")
+
+	// errStop ends a loop over rows before the last.
+	errStop = errors.New("stop")
+)
+
+// classes maps SQLite's codes to the errors that callers match.
+var classes = []struct {
+	code  sqlite3.ErrorCode
+	class error
+}{
+	{sqlite3.BUSY, ErrBusy},
+	{sqlite3.LOCKED, ErrBusy},
+	{sqlite3.FULL, ErrFull},
+	{sqlite3.NOTADB, ErrKey},
+	{sqlite3.CORRUPT, ErrCorrupt},
+}
+
+// failed says what was being done and adds the class of an SQLite error. The
+// text of statements is never part of it.
+func failed(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	for _, c := range classes {
+		if errors.Is(err, c.code) {
+			return fmt.Errorf("%s: %w (%w)", doing, c.class, err)
+		}
+	}
+	return fmt.Errorf("%s: %w", doing, err)
+}

@@ -1,0 +1,183 @@
+package view
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/espace-git/espace-git/internal/wire"
+	"github.com/espace-git/espace-git/merge"
+)
+
+// Effects is what a transaction did to the view.
+type Effects struct {
+	Tables   []uint32 // whose rows changed, ascending
+	Appeared int      // rows that now show, by an insert or since a row that they need does
+	Changed  int      // rows that show as before, with other values
+	Gone     int      // rows that no longer show
+	Late     int      // operations without effect: a greater stamp was there
+}
+
+// InvalidError says that an operation does not fit the schema. The transaction
+// had no effect. Nothing of it depends on the rows that are there, so every
+// device says the same of it.
+type InvalidError struct {
+	Op  int // place in the transaction, from 0
+	Err error
+}
+
+func (e *InvalidError) Error() string { return fmt.Sprintf("operation %d: %v", e.Op, e.Err) }
+func (e *InvalidError) Unwrap() error { return e.Err }
+
+// folder counts what Apply does.
+type folder struct {
+	effects Effects
+	tables  map[uint32]bool
+}
+
+// Apply folds the operations of one transaction into the view, all or none:
+// *InvalidError if they do not fit the schema. The same operations, in any order
+// of their transactions and any number of times, give the same state.
+//
+// A transaction that is applied when it is written, before its time and number
+// are settled, is applied again when they are. It ends as if it had been applied
+// with the settled stamp alone, if the stamp did not get smaller and no other
+// transaction could come between.
+func (tx *Tx) Apply(author wire.DeviceID, member wire.MemberID, stamp merge.Stamp, ops []merge.Op) (Effects, error) {
+	if err := tx.may(true); err != nil {
+		return Effects{}, err
+	}
+	if stamp.Time == 0 || stamp.Number == 0 || stamp.Device != author {
+		return Effects{}, &InvalidError{Err: fmt.Errorf("%w: stamp %v of %s", wire.ErrMalformed, stamp, author)}
+	}
+	cells, err := tx.layout.check(ops)
+	if err != nil {
+		return Effects{}, err
+	}
+	if err := tx.note(author, member); err != nil {
+		return Effects{}, failed("folding", err)
+	}
+	tx.fold = folder{tables: map[uint32]bool{}}
+	for i := range ops {
+		if err := tx.apply(stamp, &ops[i], cells[i]); err != nil {
+			return Effects{}, failed("folding", err)
+		}
+	}
+	tx.fold.effects.Tables = slices.Sorted(maps.Keys(tx.fold.tables))
+	return tx.fold.effects, nil
+}
+
+// check holds every operation against the schema and decodes its values, before
+// anything is written.
+func (l *layout) check(ops []merge.Op) ([][]cell, error) {
+	out := make([][]cell, len(ops))
+	var all []cell
+	for i := range ops {
+		from := len(all)
+		var err error
+		if all, err = l.checkOp(&ops[i], all); err != nil {
+			return nil, &InvalidError{i, err}
+		}
+		out[i] = all[from:len(all):len(all)]
+	}
+	return out, nil
+}
+
+func (l *layout) checkOp(op *merge.Op, cells []cell) ([]cell, error) {
+	t := l.tables[op.Table]
+	if t == nil {
+		return nil, fmt.Errorf("no table %d: %w", op.Table, ErrSchema)
+	}
+	if op.Kind < merge.Insert || op.Kind > merge.Delete {
+		return nil, fmt.Errorf("%w: kind %d", wire.ErrMalformed, op.Kind)
+	}
+	if op.Row == [16]byte{} {
+		return nil, fmt.Errorf("%w: row ID of zeros", wire.ErrMalformed)
+	}
+	for _, c := range op.Cells {
+		col := t.byNum[c.Column]
+		if col == nil {
+			return nil, fmt.Errorf("no column %d in table %d: %w", c.Column, op.Table, ErrSchema)
+		}
+		v, err := col.kind.store(c.Value)
+		if err != nil {
+			return nil, fmt.Errorf("column %d of table %d: %w", c.Column, op.Table, err)
+		}
+		cells = append(cells, cell{col, v})
+	}
+	return cells, nil
+}
+
+// apply folds one operation. An insert first tries to be of a new row, as nearly
+// all are, and so needs no look-up.
+func (tx *Tx) apply(stamp merge.Stamp, op *merge.Op, cells []cell) error {
+	k := rowKey{tx.layout.tables[op.Table], idText(op.Row)}
+	if op.Kind == merge.Insert {
+		if done, err := tx.applyNew(k, stamp, op, cells); done || err != nil {
+			return err
+		}
+	}
+	old, err := tx.load(k)
+	if err != nil {
+		return err
+	}
+	state, change := merge.ApplyOp(old.state, stamp, op, k.table.options)
+	meta := merge.AppendRowState(make([]byte, 0, 128), &state)
+	if bytes.Equal(meta, old.meta) && len(change.Set) == 0 {
+		tx.fold.effects.Late++
+		return nil
+	}
+	return tx.writeRow(k, old, change, meta, chosen(k.table, cells, change))
+}
+
+// chosen are the values to store: those that won, and null where a column lost its own.
+func chosen(t *table, cells []cell, change merge.Change) []cell {
+	var out []cell
+	for _, won := range change.Set {
+		i := slices.IndexFunc(cells, func(c cell) bool { return c.column.number == won.Column })
+		out = append(out, cells[i])
+	}
+	for _, n := range change.Cleared {
+		if c := t.byNum[n]; c != nil {
+			out = append(out, cell{c, nil})
+		}
+	}
+	return out
+}
+
+func (tx *Tx) applyNew(k rowKey, stamp merge.Stamp, op *merge.Op, cells []cell) (bool, error) {
+	state, _ := merge.ApplyOp(merge.RowState{}, stamp, op, k.table.options)
+	s, err := tx.rank(k, cells)
+	if err != nil {
+		return false, err
+	}
+	meta := merge.AppendRowState(make([]byte, 0, 128), &state)
+	done, err := tx.insertRow(k, s, meta, cells)
+	if err != nil || !done {
+		return false, err
+	}
+	return true, tx.moved(k, dead, s)
+}
+
+// writeRow stores a row after an operation changed its state, and lets the rows
+// follow that refer to it.
+func (tx *Tx) writeRow(k rowKey, old stored, change merge.Change, meta []byte, cells []cell) error {
+	if !old.found {
+		s := dead
+		if change.Live {
+			return fmt.Errorf("row %s came to life without an insert: %w", k.id, ErrCorrupt)
+		}
+		_, err := tx.insertRow(k, s, meta, cells)
+		return err
+	}
+	if err := tx.updateRow(k, old.s, meta, cells); err != nil {
+		return err
+	}
+	return tx.regrade(k, old.s, change.Live, cells)
+}
+
+// note remembers whose device it is, for created_by and updated_by.
+func (tx *Tx) note(device wire.DeviceID, member wire.MemberID) error {
+	return tx.c.exec("INSERT INTO device$ (device, member) VALUES (?1, ?2) ON CONFLICT DO NOTHING", device[:], member.String())
+}

@@ -1,0 +1,252 @@
+package view
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+)
+
+// Bounds of one SQL query.
+const (
+	maxSQL        = 64 << 10         // bytes of the query
+	maxSQLRows    = 100_000          // rows of the result
+	maxSQLBytes   = 64 << 20         // bytes of the result
+	maxSQLValue   = 16 << 20         // bytes of one value, also in between
+	maxSQLTime    = 10 * time.Second // of running
+	maxSQLTables  = 64               // in one compound select
+	maxSQLColumns = 2000
+)
+
+// Result is what SQL returned. Columns that stand in the result as they are in
+// a table have the values of a Row; computed ones are int64, float64, string,
+// []byte or nil.
+type Result struct {
+	Columns []string
+	Rows    [][]any
+}
+
+// SQL runs one SELECT over the user's tables (views of the same names, with id)
+// and nothing else: no other statement, no table of this package, no file, no
+// setting. Errors: ErrQuery for what is wrong with the query or not allowed,
+// ErrLimit for what takes more than the bounds above.
+func (db *DB) SQL(ctx context.Context, query string, args ...any) (res *Result, err error) {
+	if len(query) > maxSQL {
+		return nil, fmt.Errorf("SQL of %d bytes, at most %d: %w", len(query), maxSQL, ErrLimit)
+	}
+	limited, cancel := context.WithTimeout(ctx, maxSQLTime)
+	defer cancel()
+	c, err := db.connect()
+	if err != nil {
+		return nil, err
+	}
+	defer c.Close()
+	// The library panics when SQLite's own memory, bounded by this, is used up.
+	defer func() {
+		if recover() != nil {
+			res, err = nil, fmt.Errorf("SQL used more than %d bytes of memory: %w", maxSQLMemory, ErrLimit)
+		}
+	}()
+	if err := c.confine(); err != nil {
+		return nil, failed("running SQL", err)
+	}
+	c.SetInterrupt(limited)
+	tx := &Tx{db: db, c: c}
+	if err := tx.begin(); err != nil {
+		return nil, stopped(ctx, err)
+	}
+	defer tx.end()
+	if res, err = tx.runSQL(query, args); err == nil {
+		return res, nil
+	}
+	if ctx.Err() == nil && limited.Err() != nil {
+		return nil, fmt.Errorf("SQL ran longer than %s: %w", maxSQLTime, ErrLimit)
+	}
+	return nil, stopped(ctx, err)
+}
+
+// maxSQLMemory bounds sorting and the like, in bytes.
+const maxSQLMemory = 512 << 20
+
+// confine sets what protects the connection even from a statement that got
+// through the authorizer.
+func (c *conn) confine() error {
+	if err := c.Exec("PRAGMA query_only = on"); err != nil {
+		return err
+	}
+	for option, on := range map[sqlite3.DBConfig]bool{
+		sqlite3.DBCONFIG_DEFENSIVE: true, sqlite3.DBCONFIG_DQS_DML: false, sqlite3.DBCONFIG_ENABLE_TRIGGER: false,
+	} {
+		if _, err := c.Config(option, on); err != nil {
+			return err
+		}
+	}
+	for limit, value := range map[sqlite3.LimitCategory]int{
+		sqlite3.LIMIT_LENGTH: maxSQLValue, sqlite3.LIMIT_SQL_LENGTH: maxSQL, sqlite3.LIMIT_ATTACHED: 0,
+		sqlite3.LIMIT_COMPOUND_SELECT: maxSQLTables, sqlite3.LIMIT_COLUMN: maxSQLColumns,
+		sqlite3.LIMIT_LIKE_PATTERN_LENGTH: maxPattern, sqlite3.LIMIT_EXPR_DEPTH: 200,
+	} {
+		c.Limit(limit, value)
+	}
+	c.HardHeapLimit(maxSQLMemory)
+	return nil
+}
+
+func (tx *Tx) runSQL(query string, args []any) (*Result, error) {
+	if strings.ContainsRune(query, 0) {
+		return nil, fmt.Errorf("SQL with a NUL character: %w", ErrQuery)
+	}
+	if err := tx.c.SetAuthorizer(tx.layout.authorize); err != nil {
+		return nil, failed("running SQL", err)
+	}
+	defer tx.c.SetAuthorizer(nil)
+	s, tail, err := tx.c.Prepare(query)
+	if err != nil {
+		return nil, refusedSQL(err)
+	}
+	if s == nil {
+		return nil, fmt.Errorf("SQL: no statement: %w", ErrQuery)
+	}
+	defer s.Close()
+	if err := onlyOne(tx.c, tail); err != nil {
+		return nil, err
+	}
+	if !s.ReadOnly() || s.ColumnCount() == 0 {
+		return nil, fmt.Errorf("SQL: only SELECT is allowed: %w", ErrQuery)
+	}
+	if s.BindCount() != len(args) {
+		return nil, fmt.Errorf("SQL: %d parameters and %d values: %w", s.BindCount(), len(args), ErrQuery)
+	}
+	if err := bind(s, args); err != nil {
+		return nil, fmt.Errorf("SQL: %w: %w", err, ErrQuery)
+	}
+	return collect(s)
+}
+
+// onlyOne refuses a second statement.
+func onlyOne(c *conn, tail string) error {
+	if strings.TrimSpace(tail) == "" {
+		return nil
+	}
+	second, _, err := c.Prepare(tail)
+	if err == nil && second == nil { // a comment
+		return nil
+	}
+	second.Close()
+	return fmt.Errorf("SQL: more than one statement: %w", ErrQuery)
+}
+
+func collect(s *sqlite3.Stmt) (*Result, error) {
+	res := &Result{}
+	var kinds []kind
+	for i := range s.ColumnCount() {
+		res.Columns = append(res.Columns, s.ColumnName(i))
+		kinds = append(kinds, kindOf(s.ColumnDeclType(i)))
+	}
+	size := 0
+	for s.Step() {
+		row := make([]any, len(kinds))
+		for i, k := range kinds {
+			row[i] = k.load(s, i)
+			size += 16 + sizeOf(row[i])
+		}
+		if res.Rows = append(res.Rows, row); len(res.Rows) > maxSQLRows || size > maxSQLBytes {
+			return nil, fmt.Errorf("SQL returned more than %d rows or %d bytes: %w", maxSQLRows, maxSQLBytes, ErrLimit)
+		}
+	}
+	return res, refusedSQL(s.Err())
+}
+
+func kindOf(decl string) kind {
+	for k, name := range decls {
+		if name == decl {
+			return k
+		}
+	}
+	return 0
+}
+
+func sizeOf(v any) int {
+	switch v := v.(type) {
+	case string:
+		return len(v)
+	case []byte:
+		return len(v)
+	}
+	return 8
+}
+
+// refusedSQL makes an error of the query an ErrQuery.
+func refusedSQL(err error) error {
+	var code sqlite3.ErrorCode
+	switch {
+	case err == nil:
+		return nil
+	case !asCode(err, &code):
+		return err
+	}
+	switch code {
+	case sqlite3.ERROR, sqlite3.MISMATCH, sqlite3.CONSTRAINT, sqlite3.RANGE, sqlite3.READONLY:
+		return fmt.Errorf("SQL: %w: %w", err, ErrQuery)
+	case sqlite3.AUTH, sqlite3.PERM:
+		return fmt.Errorf("SQL may only SELECT from the space's tables: %w", ErrQuery)
+	case sqlite3.TOOBIG, sqlite3.NOMEM:
+		return fmt.Errorf("SQL: %w: %w", err, ErrLimit)
+	}
+	return failed("running SQL", err)
+}
+
+func asCode(err error, code *sqlite3.ErrorCode) bool {
+	switch e := err.(type) {
+	case *sqlite3.Error:
+		*code = e.Code()
+	case sqlite3.ErrorCode:
+		*code = e
+	case sqlite3.ExtendedErrorCode:
+		*code = e.Code()
+	default:
+		return false
+	}
+	return true
+}
+
+// functions may be called; what is not here may not: nothing that reads files,
+// loads code, or tells about the machine.
+var functions = strings.Fields(`abs avg ceil ceiling char coalesce concat concat_ws count date datetime exp floor format
+	glob group_concat hex ifnull iif instr julianday length like ln log log10 log2 lower ltrim max min mod nullif
+	octet_length pow power printf quote replace round row_number rank dense_rank percent_rank cume_dist ntile lag lead
+	first_value last_value nth_value rtrim sign sqrt strftime string_agg substr substring sum time timediff total trim
+	trunc typeof unhex unicode unixepoch upper likely unlikely likelihood random
+	json json_array json_array_length json_extract json_group_array json_group_object json_object json_patch json_quote
+	json_remove json_replace json_set json_insert json_type json_valid json_each json_tree -> ->>`)
+
+// authorize is asked about each thing that a statement would do, while it is
+// compiled. inner names the view through which it would do it.
+func (l *layout) authorize(action sqlite3.AuthorizerActionCode, name, other, db, inner string) sqlite3.AuthorizerReturnCode {
+	allowed := false
+	switch action {
+	case sqlite3.AUTH_SELECT, sqlite3.AUTH_RECURSIVE:
+		allowed = true
+	case sqlite3.AUTH_FUNCTION:
+		allowed = slices.Contains(functions, strings.ToLower(other))
+	case sqlite3.AUTH_READ:
+		allowed = l.readable(name, db, inner)
+	}
+	if allowed {
+		return sqlite3.AUTH_OK
+	}
+	return sqlite3.AUTH_DENY
+}
+
+// readable: the user's views, and what lies below them only through them; and
+// the rows that JSON functions make.
+func (l *layout) readable(name, db, inner string) bool {
+	if l.names[strings.ToLower(name)] != nil || name == "json_each" || name == "json_tree" {
+		return true
+	}
+	t := l.names[strings.ToLower(inner)]
+	return t != nil && strings.EqualFold(name, t.store) && db == "main"
+}
