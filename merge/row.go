@@ -4,8 +4,8 @@ import "slices"
 
 // TableOptions are the parts of a table's schema that the fold depends on.
 type TableOptions struct {
-	// UpdateWins keeps a row alive if any of its columns was written by
-	// someone whose write the deleting author had not seen.
+	// UpdateWins keeps a row alive if some write that the row shows was seen
+	// by no author of a delete.
 	UpdateWins bool
 }
 
