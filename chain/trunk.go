@@ -36,8 +36,8 @@ type piece struct {
 
 // judged is the outcome once the piece was read.
 func (p *piece) judged() Outcome {
-	for p.same != nil {
-		p = p.same
+	if p.same != nil {
+		return p.same.outcome
 	}
 	return p.outcome
 }
@@ -109,13 +109,20 @@ func (t *trunk) add(pieces []*piece) {
 		return cmp.Or(cmp.Compare(a.Log.Len, b.Log.Len), bytes.Compare(a.id[:], b.id[:]),
 			cmp.Compare(len(b.run.leaves), len(a.run.leaves)))
 	})
-	t.waiting = slices.CompactFunc(t.waiting, func(a, b *piece) bool {
-		if a.id != b.id || !slices.Equal(a.run.leaves, b.run.leaves) {
-			return false
+	kept := t.waiting[:0]
+	for _, p := range t.waiting {
+		if n := len(kept); n > 0 && p.repeats(kept[n-1]) {
+			p.same = kept[n-1]
+			continue
 		}
-		b.same = a
-		return true
-	})
+		kept = append(kept, p)
+	}
+	clear(t.waiting[len(kept):])
+	t.waiting = kept
+}
+
+func (p *piece) repeats(o *piece) bool {
+	return p.id == o.id && slices.Equal(p.run.leaves, o.run.leaves)
 }
 
 // grow finds the branches, reads what all of them have in common, and stops
