@@ -282,3 +282,16 @@ func checkRefused(t *testing.T, file string, decode func([]byte) error) {
 		})
 	}
 }
+
+// readJSON reads a whole vector file.
+func readJSON(t testing.TB, file string) (out any) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join(vectorDir, file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(b, &out); err != nil {
+		t.Fatalf("%s: %v", file, err)
+	}
+	return out
+}
