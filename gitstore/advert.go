@@ -1,0 +1,111 @@
+package gitstore
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/espace-git/espace-git/internal/wire"
+)
+
+// advert is what a host shows of itself: the refs asked for and its capabilities.
+type advert struct {
+	refs map[string]wire.ObjectID
+	caps map[string]string // name → value, "" for none
+}
+
+func (a *advert) can(capability string) bool {
+	_, ok := a.caps[capability]
+	return ok
+}
+
+// readAdvert reads a version 0 or 1 advertisement (gitprotocol-pack). service is
+// "git-upload-pack" over HTTP, where a banner names it, and "" over a pipe. Refs
+// that keep refuses cost no memory.
+func readAdvert(r io.Reader, service string, keep func(string) bool) (*advert, error) {
+	p := newPktReader(&boundedReader{r: r, left: MaxAdvertised, what: "list of refs"})
+	if service != "" {
+		if err := readBanner(p, service); err != nil {
+			return nil, err
+		}
+	}
+	a := &advert{refs: map[string]wire.ObjectID{}, caps: map[string]string{}}
+	for n := 0; ; n++ {
+		k, line, err := p.line()
+		switch {
+		case err == io.EOF:
+			return nil, brokenOff(err)
+		case err != nil:
+			return nil, err
+		case k == pktFlush:
+			return a, nil
+		case k != pktData || n > MaxAdvertisedRefs:
+			return nil, fmt.Errorf("list of refs: %w", ErrTooBig)
+		}
+		if line == "version 1" && n == 0 {
+			n--
+			continue
+		}
+		if err := a.add(line, n == 0, keep); err != nil {
+			return nil, err
+		}
+	}
+}
+
+func readBanner(p *pktReader, service string) error {
+	k, line, err := p.line()
+	if err == nil && (k != pktData || line != "# service="+service) {
+		err = fmt.Errorf("%w: no git server answers there", ErrNotRepository)
+	}
+	if err != nil {
+		return err
+	}
+	if k, _, err = p.line(); err == nil && k != pktFlush {
+		err = fmt.Errorf("%w: no flush after the banner", ErrProtocol)
+	}
+	return err
+}
+
+// add takes one line: "<name> <ref>", on the first also NUL and capabilities.
+func (a *advert) add(line string, first bool, keep func(string) bool) error {
+	if first {
+		var caps string
+		line, caps, _ = strings.Cut(line, "\x00")
+		for c := range strings.FieldsSeq(caps) {
+			name, value, _ := strings.Cut(c, "=")
+			a.caps[name] = value
+		}
+	}
+	if strings.HasPrefix(line, "shallow ") {
+		return nil
+	}
+	hex, name, ok := strings.Cut(line, " ")
+	id, err := wire.ParseObjectID(hex)
+	if !ok || err != nil {
+		return fmt.Errorf("%w: %q in the list of refs", ErrProtocol, clean(line))
+	}
+	if strings.HasSuffix(name, "^{}") || checkRefName(name) != nil || !keep(name) {
+		return nil // peeled tags, HEAD, and names that no writer of ours makes
+	}
+	a.refs[name] = id
+	return nil
+}
+
+// boundedReader fails with ErrTooBig instead of reading beyond its bound.
+type boundedReader struct {
+	r    io.Reader
+	left int64
+	what string
+}
+
+func (b *boundedReader) Read(p []byte) (int, error) {
+	if b.left <= 0 {
+		return 0, fmt.Errorf("%s: %w", b.what, ErrTooBig)
+	}
+	if int64(len(p)) > b.left {
+		p = p[:b.left]
+	}
+	n, err := b.r.Read(p)
+	b.left -= int64(n)
+	return n, err
+}
