@@ -22,8 +22,9 @@ var layers = map[string][]string{
 	"view":          {"schema", "merge"},
 	"gitstore":      {},
 	"hooks":         {"membership", "chain", "gitstore"},
-	"space":         {"membership", "seal", "identity", "chain", "merge", "schema", "view", "gitstore"},
+	"space":         {"membership", "seal", "identity", "chain", "merge", "schema", "view", "gitstore", "internal/filelock"},
 
+	"internal/filelock":     {},
 	"internal/githost":      {},
 	"cmd/espace-git":        {"space", "identity", "hooks", "schema", "internal/githost", "cmd/espace-git/demo"},
 	"cmd/espace-git/demo":   {"space", "internal/githost"},

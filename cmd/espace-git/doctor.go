@@ -1,0 +1,32 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/espace-git/espace-git/space"
+)
+
+func (a *app) doctorVerb() *cobra.Command {
+	var rebuild bool
+	c := a.verb("doctor", cobra.NoArgs, func([]string) error {
+		return a.inSpace(func(s *space.Space) error {
+			did, err := s.Doctor(a.ctx, rebuild)
+			if err != nil {
+				return err
+			}
+			return a.print(map[string][]string{"did": list(did)}, func(w io.Writer) {
+				for _, d := range did {
+					fmt.Fprintln(w, clean(d))
+				}
+				if len(did) == 0 {
+					fmt.Fprintln(w, healthy)
+				}
+			})
+		})
+	})
+	c.Flags().BoolVar(&rebuild, "rebuild", false, flagRebuild)
+	return c
+}

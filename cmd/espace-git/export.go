@@ -1,0 +1,93 @@
+package main
+
+import (
+	"bufio"
+	"encoding/csv"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/espace-git/espace-git/space"
+)
+
+func (a *app) exportVerb() *cobra.Command {
+	var format, where string
+	c := a.tableVerb("export TABLE", cobra.ExactArgs(1), func(s *space.Space, args []string) error {
+		format, err := rowFormat(format, "")
+		if a.json {
+			format, err = formatJSON, nil
+		}
+		if err != nil {
+			return err
+		}
+		return a.export(s, space.Query{Table: args[0], Where: where}, format)
+	})
+	c.Flags().StringVar(&format, "format", formatJSON, flagFormat)
+	c.Flags().StringVar(&where, "where", "", flagWhere)
+	return c
+}
+
+func (a *app) export(s *space.Space, q space.Query, format string) error {
+	columns, err := a.columns(s, q.Table)
+	if err != nil {
+		return err
+	}
+	out := bufio.NewWriterSize(a.out, 64<<10)
+	write := func(r space.Row) error { return writeJSON(out, r) }
+	if format == formatCSV {
+		c := csv.NewWriter(out)
+		defer c.Flush()
+		if err := c.Write(columns); err != nil {
+			return err
+		}
+		write = a.csvRow(c, columns)
+	}
+	if err := a.exportRows(s, q, write); err != nil {
+		return err
+	}
+	return out.Flush()
+}
+
+func (a *app) exportRows(s *space.Space, q space.Query, write func(space.Row) error) error {
+	progress, done := a.progress(), int64(0)
+	if _, shown := terminal(a.out); shown {
+		progress = nil // the rows themselves are what is seen
+	}
+	for row, err := range s.Each(a.ctx, q) {
+		if err != nil {
+			return err
+		}
+		if err := write(row); err != nil {
+			return err
+		}
+		if done++; progress != nil {
+			progress(space.Progress{Phase: phaseExport, Done: done})
+		}
+	}
+	return nil
+}
+
+func writeJSON(w io.Writer, row space.Row) error {
+	b, err := encodeJSON(row)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(append(b, '\n'))
+	return err
+}
+
+// csvRow writes cells as they are into a file or pipe, which an import reads back; on a terminal they are escaped.
+func (a *app) csvRow(c *csv.Writer, columns []string) func(space.Row) error {
+	show := func(s string) string { return s }
+	if _, shown := terminal(a.out); shown {
+		show = clean
+	}
+	return func(row space.Row) error {
+		err := c.Write(mapped(columns, func(name string) string { return show(text(row[name])) }))
+		c.Flush()
+		if err == nil {
+			err = c.Error()
+		}
+		return err
+	}
+}

@@ -1,0 +1,57 @@
+package main
+
+// What each flag does, as the help says it. A word in backquotes names its value.
+const (
+	flagDirectory = "run as if started in `DIR`"
+	flagJSON      = "print JSON, errors too"
+	flagYes       = "answer questions with yes"
+	flagTransport = "`WAY` to the host: auto, git (the system's) or inprocess"
+
+	flagName         = "`NAME` of the space, seen by members only"
+	flagAs           = "your `NAME`, seen by members only"
+	flagRemote       = "`URL` of an empty repository, or one with a README: https, ssh, or a local path"
+	flagSchema       = "`FILE` with the tables (YAML)"
+	flagTemplate     = "start with a ready schema: `todo`, chat or notes"
+	flagNoRecovery   = "make no recovery words"
+	flagLedgerRef    = "`REF` of the ledger, instead of refs/heads/main"
+	flagPrefix       = "`REFS` below which all others stand, instead of refs/espace/"
+	flagDevice       = "`NAME` of this device, seen by members only"
+	flagNoPassphrase = "store new keys unprotected"
+
+	flagRole      = "`ROLE` of the newcomer: viewer, editor, admin or owner"
+	flagExpires   = "`TIME` until the invite closes, like 12h or 7d"
+	flagUses      = "`N` people may use the link"
+	flagHistory   = "what the newcomer may read of the past: `all`, none or an epoch's number"
+	flagApprove   = "the newcomer also needs an admin's approval"
+	flagFor       = "`NAME` of whom it is for, a note for members"
+	flagDeployKey = "tell how the host lets the newcomer in by a deploy key"
+	flagNoWait    = "do not stay to let the newcomer in"
+
+	flagLink    = "read the link from `FILE`; - is stdin"
+	flagWait    = "wait for up to `TIME` to be let in (default: 10m on a terminal, else 0)"
+	flagOffline = "contact nobody; print a request that a member brings to the host"
+
+	flagSyncWatch = "go on until interrupted"
+	flagLocal     = "do not sync meanwhile"
+
+	flagWhere   = "only rows for which `EXPR` holds"
+	flagOrder   = "sort by `COL[,-COL]`; - is descending"
+	flagLimit   = "at most `N` rows"
+	flagOffset  = "skip `N` rows"
+	flagColumns = "only columns `A,B`, and id"
+	flagNull    = "`COL[,COL]` that get no value"
+
+	flagFormat       = "`FORMAT` of the rows: csv or jsonl"
+	flagImportUpdate = "update rows that are there already, by their id"
+
+	flagLogTable   = "only changes of `TABLE`"
+	flagLogMember  = "only changes by `MEMBER`"
+	flagLogRefused = "only what had no effect, with the reason"
+	flagLogLimit   = "at most the `N` newest"
+
+	flagFull     = "decrypt and fold everything anew, and compare"
+	flagEvidence = "write the evidence of violations to a new `FILE`"
+	flagAt       = "ledger entry `N` instead of the last"
+	flagRebuild  = "make the view anew from the git repository and the journal"
+	flagListen   = "`ADDR` to listen on"
+)

@@ -1,0 +1,143 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+)
+
+// What the help, the completions and the manual say.
+
+const (
+	groupStart    = "Begin:"
+	groupData     = "Data:"
+	groupTogether = "Work together:"
+	groupPeople   = "People and devices:"
+	groupTrust    = "Trust and keys:"
+	groupHost     = "Hosts:"
+)
+
+// page is the help of a command: a line without full stop, paragraphs, examples.
+type page struct{ short, long, example string }
+
+var help = map[string]page{
+	"espace-git": {"End-to-end-encrypted spaces in ordinary git repositories", `A space is a shared, encrypted database for a group of people. It lives in a git repository on any host; the host can
+read nothing, and nothing that it changes, drops or rolls back goes unnoticed. Reads and writes are local; sync
+exchanges them with the others.
+
+A space is used from its folder or below it, like a git work tree.`,
+		`espace-git init picnic --name Picnic --as Alice --remote https://example.org/alice/picnic.git --template todo
+cd picnic
+espace-git invite
+espace-git insert tasks 'title=buy milk'
+espace-git sync
+espace-git select tasks`},
+	"init": {"Create a space", `Makes the folder DIR with a new space in it, and its ledger on the remote. Your keys for this space are made on this
+device. It prints the recovery words once: copy them to paper.`,
+		`espace-git init picnic --name Picnic --as Alice --remote git@example.org:alice/picnic.git --template todo`},
+	"invite": {"Print a join link", `Registers an invite on the host and then prints a link. The link pins the invite's entry in the ledger and opens no
+content: once somebody has used it, the next sync of any member's device wraps the keys for that one device. On a
+terminal the command stays and does so itself.
+
+Roles: owner, admin, editor, viewer. Nobody grants more than they have.`,
+		`espace-git invite --role viewer --expires 2d --for Bob
+espace-git invite > link.txt`},
+	"invite list":   {"List invites", "", ""},
+	"invite revoke": {"Close an invite", "Who joined by it before stays.", "espace-git invite revoke ID"},
+	"join": {"Join a space by link", `Asks for the link, or reads it from a file or stdin; never from the arguments, which the shell keeps. This device
+makes its own keys, checks that the ledger holds exactly the invite that the link names, and asks to join. Until a
+member's device lets it in, the state is "waiting", which is no error.
+
+With --offline it contacts nobody and prints a request that a member brings to the host (member admit).`,
+		`espace-git join picnic --as Bob
+espace-git join picnic --as Bob --link link.txt --wait 5m`},
+	"sync": {"Fetch, verify, merge and push", `Every signature and hash is checked before anything counts. A violation ends with exit code 20; its evidence is kept,
+and what is good is merged all the same.`, "espace-git sync --watch"},
+	"status": {"Show where this device stands", `States: active; waiting (to be let in); unwitnessed (reads; its writes wait); behind (a seal's data or an upgrade is
+missing); removed.`, ""},
+	"member":         {"Members of the space", "", ""},
+	"member list":    {"List members, their roles and devices", "", ""},
+	"member show":    {"Show one member", "", "espace-git member show Bob"},
+	"member role":    {"Raise a member's role", "Roles: owner, admin, editor, viewer. Nobody grants more than they have.", "espace-git member role Bob admin"},
+	"member words":   {"Print twelve words to compare with a member", `Both sides run it and compare by voice: all twelve, or nothing.`, "espace-git member words Bob"},
+	"member approve": {"Approve a member who joined by an invite that asks for it", "", "espace-git member approve Bob"},
+	"member admit":   {"Bring a newcomer's request to the host", `The request is what "join --offline" printed. It proves itself, so any member may bring it.`, "espace-git member admit request.txt"},
+	"member history": {"Give a member more of the history", "", "espace-git member history Bob all"},
+	"device":         {"Your devices", "", ""},
+	"device list":    {"List your devices", "", ""},
+	"device add":     {"Print a link for another device of your own", `On the other device: espace-git join DIR --as YOU. It becomes a device of yours, not a new member.`, ""},
+	"schema":         {"Tables and columns", "", ""},
+	"schema show":    {"Print the schema", "", "espace-git schema show > schema.yaml"},
+	"schema check":   {"Check a schema file and list its changes", "", "espace-git schema check schema.yaml"},
+	"schema apply":   {"Change the schema", "Needs an admin. What narrows anything is refused.", "espace-git schema apply schema.yaml"},
+	"insert": {"Add a row and print its ID", `Values are converted by the column's type: 3, true, 2026-03-01T12:00:00Z. With - one JSON object is read from stdin.`,
+		`espace-git insert tasks 'title=buy milk' done=false
+echo '{"title": "buy milk"}' | espace-git insert tasks -`},
+	"get": {"Show a row", "", "espace-git get tasks ID"},
+	"update": {"Change columns of a row", `Columns that are not named stay as they are; concurrent changes of other columns of the row are kept.`,
+		`espace-git update tasks ID done=true
+espace-git update tasks ID --null due`},
+	"delete": {"Delete a row", "", "espace-git delete tasks ID"},
+	"select": {"List rows", `Conditions: = != < <= > >=, and, or, not, in (…), like, is null, is not null, parentheses; texts in single quotes.`,
+		`espace-git select tasks --where "done = false and title like '%milk%'" --order -created_at --limit 10`},
+	"sql": {"Query with SQL, read-only", `One SELECT over the tables of the schema. With - it is read from stdin.`,
+		`espace-git sql 'select done, count(*) as n from tasks group by done'`},
+	"watch": {"Print changes as they happen", `One JSON object per line and change, until interrupted: {"kind":"insert|update|delete","row":{…}}. It syncs meanwhile.`,
+		`espace-git watch tasks --where "done = false"`},
+	"import": {"Add rows from a file", `CSV (the first line names the columns; an empty cell is no value) or JSON lines; - is stdin. Rows go in batches of
+1000, each one transaction. A row may bring its id.`,
+		`espace-git import tasks tasks.csv
+espace-git import tasks - --format jsonl < tasks.jsonl`},
+	"export": {"Print a table as JSON lines or CSV", "JSON lines lose nothing.", "espace-git export tasks --format csv > tasks.csv"},
+	"log": {"Show the changelog", `States: local, pushed, witnessed, sealed, parked, refused, lost. Nothing disappears silently.`,
+		`espace-git log --table tasks --member Bob --limit 20`},
+	"pending": {"Show what waits to be pushed", "", ""},
+	"verify": {"Verify again what is stored", `Checks signatures, hashes and roots of the ledger and of every lane; with --full also decrypts and folds everything anew
+and compares. Exit code 20 on a violation.`, "espace-git verify --full --evidence evidence.bin"},
+	"fingerprint": {"Print twelve words of the verified ledger", `Two members who compare them at the same number know that the host shows them the same history.`, "espace-git fingerprint --at 12"},
+	"allowed-signers": {"Print the signers' keys for stock git", "",
+		`espace-git allowed-signers > signers
+git -c gpg.ssh.allowedSignersFile=signers verify-commit COMMIT`},
+	"unlock": {"Ask for the passphrase once", "It then serves until lock, or for 8 hours.", ""},
+	"lock":   {"Forget the passphrase", "", ""},
+	"doctor": {"Check and repair the local store", `With --rebuild the view is made anew from the git repository and the journal.`, "espace-git doctor --rebuild"},
+	"host": {"Serve bare repositories, for trying out", `A small git host over plain HTTP: git's own http-backend. It asks nobody who they are.`,
+		`espace-git host --listen 127.0.0.1:8418 repositories`},
+	"demo": {"Watch Alice and Bob use a space, in a minute", `On a throw-away host on this machine: create, invite, join, offline edits on both sides, merge, verification, a host
+that is caught lying, and what it could see. Nothing is left behind.`, ""},
+	"docs":        {"Documentation for packagers", "", ""},
+	"docs man":    {"Write manual pages", "", ""},
+	"exit-codes":  {"What the exit codes mean", "", ""},
+	"environment": {"Environment variables", "", ""},
+}
+
+// exitCodes is the documented table; exit.go has what leads to each.
+var exitCodes = []struct {
+	code    int
+	meaning string
+}{
+	{exitOK, "ok"},
+	{exitFailed, "failed"},
+	{exitUsage, "wrong usage"},
+	{exitNoSpace, "no space here"},
+	{exitConflict, "conflict or busy, try again"},
+	{exitNoKey, "no key opens it"},
+	{exitForbidden, "not permitted by role or rule"},
+	{exitNotFound, "not found"},
+	{exitViolation, "violation detected (evidence kept): something was taken back, or a member signed what it must not"},
+	{exitInterrupted, "interrupted"},
+}
+
+func exitCodesHelp() string {
+	var b strings.Builder
+	for _, e := range exitCodes {
+		fmt.Fprintf(&b, "  %3d  %s\n", e.code, e.meaning)
+	}
+	return strings.TrimRight(b.String(), "\n")
+}
+
+const environmentHelp = `  ESPACE_HOME             folder of this user's keys (default: espace-git in the configuration directory)
+  ESPACE_PASSPHRASE_FILE  file whose first line unlocks the keys
+  ESPACE_PASSPHRASE       the passphrase itself; a file is better
+  ESPACE_AGENT            "off": no process keeps the keys unlocked between commands
+  ESPACE_TRANSPORT        like --transport
+  NO_COLOR                no colour, whatever the terminal`

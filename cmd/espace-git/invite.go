@@ -1,0 +1,162 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mdp/qrterminal/v3"
+	"github.com/spf13/cobra"
+
+	"github.com/espace-git/espace-git/space"
+)
+
+type inviteFlags struct {
+	space.InviteOptions
+	expires string
+	noWait  bool
+}
+
+func (a *app) inviteVerb() *cobra.Command {
+	var f inviteFlags
+	c := a.verb("invite", cobra.NoArgs, func([]string) error { return a.invite(f) })
+	flags := c.Flags()
+	flags.StringVar(&f.Role, "role", "editor", flagRole)
+	flags.StringVar(&f.expires, "expires", "7d", flagExpires)
+	flags.IntVar(&f.Uses, "uses", 1, flagUses)
+	flags.StringVar(&f.History, "history", "all", flagHistory)
+	flags.BoolVar(&f.Approve, "approve", false, flagApprove)
+	flags.StringVar(&f.For, "for", "", flagFor)
+	flags.BoolVar(&f.DeployKey, "deploy-key", false, flagDeployKey)
+	flags.BoolVar(&f.noWait, "no-wait", false, flagNoWait)
+	c.RegisterFlagCompletionFunc("role", cobra.FixedCompletions(roles, cobra.ShellCompDirectiveNoFileComp))
+	c.AddCommand(
+		a.verb("invite list", cobra.NoArgs, func([]string) error { return a.inSpace(a.inviteList) }),
+		a.verb("invite revoke ID", cobra.ExactArgs(1), func(args []string) error {
+			return a.inSpace(func(s *space.Space) error { return a.inviteRevoke(s, args[0]) })
+		}),
+	)
+	return c
+}
+
+// invited is the JSON of an invitation.
+type invited struct {
+	Link    string `json:"link"`
+	ID      string `json:"id"`
+	Expires string `json:"expires"`
+}
+
+func (a *app) invite(f inviteFlags) error {
+	if err := f.check(); err != nil {
+		return err
+	}
+	return a.inSpace(func(s *space.Space) error {
+		inv, err := s.Invite(a.ctx, f.InviteOptions)
+		if err != nil {
+			return err
+		}
+		return a.handOut(s, inv, f.noWait)
+	})
+}
+
+// check turns the flags' texts into values.
+func (f *inviteFlags) check() (err error) {
+	if f.Expires, err = duration(f.expires); err != nil || f.Expires <= 0 {
+		return usagef(hintDuration, badDuration, "--expires", f.expires)
+	}
+	if f.Uses < 1 {
+		return usagef("", badUses, f.Uses)
+	}
+	return nil
+}
+
+// handOut prints the link, the only result; all around it goes to stderr. On a terminal it stays and lets the newcomer in.
+func (a *app) handOut(s *space.Space, inv *space.Invitation, noWait bool) error {
+	err := a.print(invited{inv.Link, inv.ID, stamp(inv.Expires)}, func(w io.Writer) { fmt.Fprintln(w, inv.Link) })
+	if err != nil {
+		return err
+	}
+	_, seen := terminal(a.out)
+	_, told := terminal(a.err)
+	if told && seen && !a.json {
+		qrterminal.GenerateHalfBlock(inv.Link, qrterminal.L, a.err)
+	}
+	a.say(fmt.Sprintf(inviteTold, inv.ID, moment(inv.Expires)))
+	if inv.Host != "" {
+		a.say(fmt.Sprintf(inviteHost, cleanLines(inv.Host)))
+	}
+	if noWait || a.json || !seen || !a.interactive() {
+		a.say(inviteLater)
+		return nil
+	}
+	return a.letIn(s, inv.ID)
+}
+
+// letIn syncs until the invite is used, so that the newcomer need not wait for the next sync of a member.
+func (a *app) letIn(s *space.Space, id string) error {
+	a.say(inviteStays)
+	for {
+		r, err := s.Sync(a.ctx)
+		switch {
+		case a.ctx.Err() != nil:
+			return nil // Ctrl-C is safe: the next sync lets the newcomer in
+		case err != nil && !temporary(err):
+			return err
+		case err == nil:
+			a.warnings(r.Warnings)
+		}
+		if used, err := inviteUsed(a, s, id); err != nil || used {
+			return err
+		}
+		if !a.sleep(2 * time.Second) {
+			return nil
+		}
+	}
+}
+
+func inviteUsed(a *app, s *space.Space, id string) (bool, error) {
+	all, err := s.Invites(a.ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, inv := range all {
+		if inv.ID == id && inv.Used < inv.Uses && inv.Used == 0 {
+			return false, nil
+		}
+	}
+	a.say(a.paint(green, inviteDone))
+	return true, nil
+}
+
+func (a *app) inviteList(s *space.Space) error {
+	all, err := s.Invites(a.ctx)
+	if err != nil {
+		return err
+	}
+	return a.print(list(all), func(w io.Writer) {
+		table(w, []string{"ID", "ROLE", "BY", "FOR", "USED", "EXPIRES", "STATE"}, mapped(all, func(i space.InviteInfo) []string {
+			return []string{i.ID, i.Role, i.By, i.For, fmt.Sprintf("%d/%d", i.Used, i.Uses), moment(i.Expires), i.State}
+		}))
+	})
+}
+
+func (a *app) inviteRevoke(s *space.Space, id string) error {
+	if err := s.RevokeInvite(a.ctx, id); err != nil {
+		return hinted(err, hintInvites)
+	}
+	a.say(fmt.Sprintf(inviteRevoked, clean(id)))
+	return nil
+}
+
+// duration reads what time.ParseDuration reads, and days and weeks, as people give for invites: 7d, 2w.
+func duration(s string) (time.Duration, error) {
+	for unit, hours := range map[string]int{"d": 24, "w": 7 * 24} {
+		if number, ok := strings.CutSuffix(s, unit); ok {
+			n, err := strconv.ParseUint(number, 10, 16)
+			return time.Duration(n) * time.Duration(hours) * time.Hour, err
+		}
+	}
+	return time.ParseDuration(s)
+}

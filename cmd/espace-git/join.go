@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/espace-git/espace-git/space"
+)
+
+type joinFlags struct {
+	space.JoinOptions
+	link, wait  string
+	unprotected bool
+}
+
+func (a *app) joinVerb() *cobra.Command {
+	var f joinFlags
+	c := a.verb("join DIR", a.noLink(cobra.ExactArgs(1)), func(args []string) error { return a.join(args[0], f) })
+	flags := c.Flags()
+	flags.StringVar(&f.As, "as", "", flagAs)
+	flags.StringVar(&f.link, "link", "", flagLink)
+	flags.StringVar(&f.wait, "wait", "", flagWait)
+	flags.BoolVar(&f.Offline, "offline", false, flagOffline)
+	flags.StringVar(&f.DeviceName, "device", hostname(), flagDevice)
+	flags.BoolVar(&f.unprotected, "no-passphrase", false, flagNoPassphrase)
+	return c
+}
+
+// noLink refuses a link among the arguments before anything else is said about them: the shell has already kept it.
+func (a *app) noLink(next cobra.PositionalArgs) cobra.PositionalArgs {
+	return func(c *cobra.Command, args []string) error {
+		link, _ := c.Flags().GetString("link")
+		for _, arg := range append(args, link) {
+			if strings.HasPrefix(strings.TrimSpace(arg), linkPrefix) {
+				return usagef(hintLinkArgument, linkInArguments)
+			}
+		}
+		return next(c, args)
+	}
+}
+
+const linkPrefix = "espace1"
+
+func (a *app) join(dir string, f joinFlags) error {
+	wait, err := a.joinWait(f.wait)
+	if err != nil {
+		return err
+	}
+	if f.As, err = a.required(f.As, questionPersonName, "--as PERSON"); err != nil {
+		return err
+	}
+	link, err := a.readLink(f.link)
+	if err != nil {
+		return err
+	}
+	info, err := space.LinkInfo(link)
+	if err != nil {
+		return err
+	}
+	o, err := a.newOptions(f.unprotected)
+	if err != nil {
+		return err
+	}
+	if dir, err = filepath.Abs(a.path(dir)); err != nil {
+		return err
+	}
+	if !f.Offline {
+		a.say(fmt.Sprintf(joining, info.Space, clean(info.Repository)))
+	}
+	s, joined, err := space.Join(a.ctx, dir, link, f.JoinOptions, o)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	return a.joined(s, joined, wait)
+}
+
+// joinWait is how long to wait to be let in: ten minutes if somebody is watching.
+func (a *app) joinWait(flag string) (time.Duration, error) {
+	if flag == "" {
+		if a.interactive() {
+			return 10 * time.Minute, nil
+		}
+		return 0, nil
+	}
+	wait, err := duration(flag)
+	if err != nil || wait < 0 {
+		return 0, usagef(hintDuration, badDuration, "--wait", flag)
+	}
+	return wait, nil
+}
+
+// readLink takes the link from a file, stdin or the terminal. What surrounds it in a mail does not hurt.
+func (a *app) readLink(from string) (string, error) {
+	if from == "" {
+		return a.ask(questionLink, "--link FILE, or --link -")
+	}
+	b, err := a.readFile(from)
+	if err != nil {
+		return "", err
+	}
+	for _, word := range strings.Fields(string(b)) {
+		if strings.HasPrefix(word, linkPrefix) {
+			return word, nil
+		}
+	}
+	return "", usagef(hintLink, noLinkInside)
+}
+
+// joinResult is the JSON of a join; request is there for an offline one only.
+type joinResult struct {
+	Space   string `json:"space"`
+	Dir     string `json:"dir"`
+	State   string `json:"state"`
+	Request string `json:"request,omitempty"`
+}
+
+func (a *app) joined(s *space.Space, joined *space.Joined, wait time.Duration) error {
+	if len(joined.Request) > 0 {
+		request := string(pem.EncodeToMemory(&pem.Block{Type: requestType, Bytes: joined.Request}))
+		a.say(joinedOffline)
+		result := joinResult{joined.Space, joined.Dir, joined.State, request}
+		return a.print(result, func(w io.Writer) { io.WriteString(w, request) })
+	}
+	state, err := a.await(s, joined.State, wait)
+	if err != nil {
+		return err
+	}
+	result := joinResult{joined.Space, joined.Dir, state, ""}
+	return a.print(result, func(w io.Writer) {
+		fmt.Fprintf(w, joinedSpace, joined.Space, clean(joined.Dir), state)
+		if state == "waiting" {
+			a.say(joinedWaiting)
+		}
+	})
+}
+
+// requestType is the armour around a join that another member carries to the host.
+const requestType = "ESPACE JOIN REQUEST"
+
+// await syncs until a member has let this device in, for at most wait.
+func (a *app) await(s *space.Space, state string, wait time.Duration) (string, error) {
+	for end := time.Now().Add(wait); state == "waiting" && time.Now().Before(end); {
+		if a.busy = false; !a.sleep(2 * time.Second) {
+			return state, nil // interrupted: joined all the same
+		}
+		if _, err := s.Sync(a.ctx); err != nil && !temporary(err) {
+			return state, err
+		}
+		st, err := s.Status(a.ctx)
+		if err != nil {
+			return state, err
+		}
+		state = st.State
+	}
+	return state, nil
+}
+
+// temporary errors go away by themselves: somebody was faster, or the host can't be reached now.
+func temporary(err error) bool {
+	return !errors.Is(err, space.ErrViolation) && (errors.Is(err, space.ErrConflict) || errors.Is(err, space.ErrUnreachable))
+}
+
+// sleep reports whether it slept its time and was not interrupted.
+func (a *app) sleep(d time.Duration) bool { return sleep(a.ctx, d) }
+
+func sleep(ctx context.Context, d time.Duration) bool {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

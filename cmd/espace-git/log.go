@@ -1,0 +1,36 @@
+package main
+
+import (
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/espace-git/espace-git/space"
+)
+
+func (a *app) logVerb() *cobra.Command {
+	var q space.LogQuery
+	c := a.verb("log", cobra.NoArgs, func([]string) error {
+		return a.inSpace(func(s *space.Space) error {
+			entries, err := s.Log(a.ctx, q)
+			if err != nil {
+				return err
+			}
+			return a.printLog(entries)
+		})
+	})
+	flags := c.Flags()
+	flags.StringVar(&q.Table, "table", "", flagLogTable)
+	flags.StringVar(&q.Member, "member", "", flagLogMember)
+	flags.BoolVar(&q.Refused, "refused", false, flagLogRefused)
+	flags.IntVar(&q.Limit, "limit", 0, flagLogLimit)
+	return c
+}
+
+func (a *app) printLog(entries []space.LogEntry) error {
+	return a.print(list(entries), func(w io.Writer) {
+		table(w, []string{"TIME", "MEMBER", "STATE", "KIND", "WHAT"}, mapped(entries, func(e space.LogEntry) []string {
+			return []string{moment(e.Time), orElse(e.Member, e.Device), e.State, e.Kind, e.Summary}
+		}))
+	})
+}

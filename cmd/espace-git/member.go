@@ -1,0 +1,147 @@
+package main
+
+import (
+	"encoding/pem"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/espace-git/espace-git/space"
+)
+
+var roles = []string{"owner", "admin", "editor", "viewer"}
+
+func (a *app) memberVerb() *cobra.Command {
+	c := a.command("member")
+	c.AddCommand(
+		a.verb("member list", cobra.NoArgs, func([]string) error { return a.inSpace(a.memberList) }),
+		a.memberAction("member show NAME", 1, a.memberShow),
+		a.memberAction("member role NAME ROLE", 2, a.memberRole),
+		a.memberAction("member words NAME", 1, a.memberWords),
+		a.memberAction("member approve NAME", 1, a.memberApprove),
+		a.memberAction("member admit FILE|-", 1, a.memberAdmit),
+		a.memberAction("member history NAME all|EPOCH", 2, a.memberHistory),
+	)
+	return c
+}
+
+func (a *app) memberAction(line string, args int, f func(*space.Space, []string) error) *cobra.Command {
+	return a.verb(line, cobra.ExactArgs(args), func(args []string) error {
+		return a.inSpace(func(s *space.Space) error { return f(s, args) })
+	})
+}
+
+func (a *app) members(s *space.Space) ([]space.Member, error) {
+	all, err := s.Members(a.ctx)
+	for i := range all {
+		all[i].Devices, all[i].Claims = list(all[i].Devices), list(all[i].Claims)
+	}
+	return list(all), err
+}
+
+func (a *app) memberList(s *space.Space) error {
+	all, err := a.members(s)
+	if err != nil {
+		return err
+	}
+	return a.print(all, func(w io.Writer) {
+		table(w, []string{"NAME", "ROLE", "STATE", "DEVICES", "MEMBER"}, mapped(all, func(m space.Member) []string {
+			return []string{m.Name, m.Role, m.State, strings.Join(mapped(m.Devices, deviceLabel), ", "), m.Member}
+		}))
+	})
+}
+
+func deviceLabel(d space.DeviceInfo) string {
+	if d.Status == "active" {
+		return orElse(d.Name, d.Device)
+	}
+	return orElse(d.Name, d.Device) + " (" + d.Status + ")"
+}
+
+func (a *app) memberShow(s *space.Space, args []string) error {
+	all, err := a.members(s)
+	if err != nil {
+		return err
+	}
+	for _, m := range all {
+		if m.Name == args[0] || m.Member == args[0] {
+			return a.print(m, func(w io.Writer) { showMember(w, m) })
+		}
+	}
+	return hinted(fmt.Errorf(noMember, args[0], space.ErrNotFound), hintMembers)
+}
+
+func showMember(w io.Writer, m space.Member) {
+	fmt.Fprintf(w, "name:    %s\nmember:  %s\nrole:    %s\n", clean(m.Name), m.Member, m.Role)
+	if m.State != "" {
+		fmt.Fprintf(w, "state:   %s\n", clean(m.State))
+	}
+	if m.Vouched != "" {
+		fmt.Fprintf(w, "vouched: %s\n", clean(m.Vouched))
+	}
+	for _, d := range m.Devices {
+		fmt.Fprintf(w, "device:  %s %s %s\n", d.Device, clean(d.Name), d.Status)
+	}
+}
+
+func (a *app) memberRole(s *space.Space, args []string) error {
+	if err := s.SetRole(a.ctx, args[0], args[1]); err != nil {
+		return err
+	}
+	a.say(fmt.Sprintf(roleChanged, clean(args[0]), clean(args[1])))
+	return nil
+}
+
+// words is the JSON of words to compare.
+type words struct {
+	Member string   `json:"member"`
+	Words  []string `json:"words"`
+}
+
+func (a *app) memberWords(s *space.Space, args []string) error {
+	got, err := s.Words(a.ctx, args[0])
+	if err != nil {
+		return err
+	}
+	return a.print(words{args[0], list(got)}, func(w io.Writer) {
+		fmt.Fprintln(w, sheet(got))
+		a.say(wordsMeaning)
+	})
+}
+
+func (a *app) memberApprove(s *space.Space, args []string) error {
+	if err := s.ApproveMember(a.ctx, args[0]); err != nil {
+		return err
+	}
+	a.say(fmt.Sprintf(approved, clean(args[0])))
+	return nil
+}
+
+// memberAdmit carries somebody's join to the host: the armoured text that `join --offline` printed, or its bytes.
+func (a *app) memberAdmit(s *space.Space, args []string) error {
+	b, err := a.readFile(args[0])
+	if err != nil {
+		return err
+	}
+	if block, _ := pem.Decode(b); block != nil {
+		if block.Type != requestType {
+			return usagef(hintRequest, notARequest)
+		}
+		b = block.Bytes
+	}
+	if err := s.Admit(a.ctx, b); err != nil {
+		return err
+	}
+	a.say(admitted)
+	return nil
+}
+
+func (a *app) memberHistory(s *space.Space, args []string) error {
+	if err := s.SetHistory(a.ctx, args[0], args[1]); err != nil {
+		return err
+	}
+	a.say(fmt.Sprintf(historyGiven, clean(args[0]), clean(args[1])))
+	return nil
+}

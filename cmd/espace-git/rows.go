@@ -1,0 +1,197 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/espace-git/espace-git/space"
+)
+
+// values reads the columns of a row from arguments like col=value, or one JSON object from stdin with -. Values from
+// arguments stay texts, which the SDK converts by the column's type; nulls names columns that are to have no value.
+func (a *app) values(args, nulls []string) (space.Row, error) {
+	row := space.Row{}
+	if len(args) == 1 && args[0] == "-" {
+		b, err := a.readFile("-")
+		if err != nil {
+			return nil, err
+		}
+		if row, err = jsonRow(b); err != nil {
+			return nil, usage(err, hintJSONRow)
+		}
+		args = nil
+	}
+	for _, arg := range args {
+		column, value, ok := strings.Cut(arg, "=")
+		if !ok || column == "" {
+			return nil, usagef(hintAssignment, badAssignment, arg)
+		}
+		if err := set(row, column, value); err != nil {
+			return nil, err
+		}
+	}
+	for _, column := range nulls {
+		if err := set(row, column, nil); err != nil {
+			return nil, err
+		}
+	}
+	return row, nil
+}
+
+func set(row space.Row, column string, value any) error {
+	if _, twice := row[column]; twice {
+		return usagef("", columnTwice, column)
+	}
+	row[column] = value
+	return nil
+}
+
+// jsonRow reads exactly one JSON object. Whole numbers stay whole; objects and lists stay as they are written, for columns
+// of type json. A key that stands twice is refused: one of the values would disappear.
+func jsonRow(b []byte) (space.Row, error) {
+	dec := json.NewDecoder(bytes.NewReader(b))
+	row, err := decodeRow(dec)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New(oneObject)
+	}
+	return row, nil
+}
+
+// decodeRow reads the next object of a stream; io.EOF is an end between objects only.
+func decodeRow(dec *json.Decoder) (space.Row, error) {
+	open, err := dec.Token()
+	if err != nil {
+		return nil, err
+	}
+	if open != json.Delim('{') {
+		return nil, errors.New(oneObject)
+	}
+	row, err := decodeColumns(dec)
+	if errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	return row, err
+}
+
+func decodeColumns(dec *json.Decoder) (space.Row, error) {
+	row := space.Row{}
+	for dec.More() {
+		key, err := dec.Token()
+		if err != nil {
+			return nil, err
+		}
+		var raw json.RawMessage
+		if err := dec.Decode(&raw); err != nil {
+			return nil, err
+		}
+		value, err := jsonValue(raw)
+		if err != nil {
+			return nil, err
+		}
+		if err := set(row, key.(string), value); err != nil {
+			return nil, err
+		}
+	}
+	_, err := dec.Token()
+	return row, err
+}
+
+func jsonValue(raw json.RawMessage) (any, error) {
+	switch raw[0] {
+	case '{', '[':
+		return raw, nil
+	case '"':
+		var s string
+		return s, json.Unmarshal(raw, &s)
+	case 't', 'f':
+		return raw[0] == 't', nil
+	case 'n':
+		return nil, nil
+	}
+	if n, err := strconv.ParseInt(string(raw), 10, 64); err == nil {
+		return n, nil
+	}
+	f, err := strconv.ParseFloat(string(raw), 64)
+	if err != nil {
+		return nil, fmt.Errorf(badNumber, raw)
+	}
+	return f, nil
+}
+
+// showRow prints a row for people: one column a line, id first.
+func showRow(w io.Writer, row space.Row, columns []string) {
+	width := len("id:")
+	for _, c := range columns {
+		width = max(width, len(c)+1)
+	}
+	for _, c := range columns {
+		fmt.Fprintf(w, "%-*s %s\n", width, clean(c)+":", clean(text(row[c])))
+	}
+}
+
+// columns are the names of a table's columns in the schema's order, id first.
+func (a *app) columns(s *space.Space, tableName string) ([]string, error) {
+	tables, err := s.Tables(a.ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range tables {
+		if t.Name == tableName {
+			names := mapped(t.Columns, func(c space.ColumnInfo) string { return c.Name })
+			return append([]string{"id"}, without(names, "id")...), nil
+		}
+	}
+	return nil, hinted(fmt.Errorf(noTable, tableName, space.ErrNotFound), hintTables)
+}
+
+func without(names []string, name string) []string {
+	var rest []string
+	for _, n := range names {
+		if n != name {
+			rest = append(rest, n)
+		}
+	}
+	return rest
+}
+
+// completeTable completes the name of a table as the next argument. It asks nobody for a passphrase.
+func (a *app) completeTable(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveDefault
+	}
+	root, err := space.Find(a.path("."))
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	o, err := a.options()
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	o.Passphrase, o.Progress = nil, nil
+	s, err := space.Open(a.ctx, root, o)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	defer s.Close()
+	tables, _ := s.Tables(a.ctx)
+	return mapped(tables, func(t space.TableInfo) string { return t.Name }), cobra.ShellCompDirectiveNoFileComp
+}
+
+// tableVerb is a verb whose first argument is a table.
+func (a *app) tableVerb(line string, args cobra.PositionalArgs, f func(*space.Space, []string) error) *cobra.Command {
+	c := a.verb(line, args, func(args []string) error {
+		return a.inSpace(func(s *space.Space) error { return f(s, args) })
+	})
+	c.ValidArgsFunction = a.completeTable
+	return c
+}

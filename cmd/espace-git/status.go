@@ -1,0 +1,44 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/espace-git/espace-git/space"
+)
+
+func (a *app) statusVerb() *cobra.Command {
+	return a.verb("status", cobra.NoArgs, func([]string) error { return a.inSpace(a.status) })
+}
+
+func (a *app) status(s *space.Space) error {
+	st, err := s.Status(a.ctx)
+	if err != nil {
+		return err
+	}
+	st.Warnings = list(st.Warnings)
+	return a.print(st, func(w io.Writer) {
+		for _, line := range [][2]string{
+			{"space", clean(st.Name) + " (" + st.Space + ")"},
+			{"you", clean(st.Member) + " on device " + st.Device},
+			{"state", st.State + stateMeaning[st.State]},
+			{"remote", orElse(clean(st.Remote), noRemote)},
+			{"last sync", orElse(moment(st.LastSync), never)},
+			{"epoch", fmt.Sprint(st.Epoch)},
+			{"ledger", fmt.Sprintf("%d %s", st.Ledger.Seq, st.Ledger.Hash)},
+			{"pending", fmt.Sprintf(pendingCount, st.Pending)},
+		} {
+			fmt.Fprintf(w, "%-10s %s\n", line[0]+":", line[1])
+		}
+		a.warnings(st.Warnings)
+	})
+}
+
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"fmt"
+	"io"
+)
+
+// What the program says while it works. Commands are written as `espace-git …`; whoever calls it as `git espace` is told that.
+
+const (
+	createdSpace = "Space %q\n  id:  %s\n  dir: %s\n"
+
+	recoverySheet = `
+RECOVERY SHEET. Copy it to paper now: it is shown once, and stored nowhere.
+These words get the space back when every device is lost. Whoever has them is you.
+
+  space %s
+
+%s
+
+`
+	createdWithoutRemote = "The space has no remote yet: it lives on this device only."
+	createdNext          = "Next:  cd %s && espace-git invite"
+
+	joining       = "Joining space %s\n  at %s"
+	joinedSpace   = "Space\n  id:    %s\n  dir:   %s\n  state: %s\n"
+	joinedWaiting = "A member's device lets you in at its next sync. Then every command works here; `espace-git status` tells."
+	joinedOffline = "This is your request to join. Send it to a member, who runs:  espace-git member admit FILE"
+	stillWaiting  = "still waiting to be let in; the host can't be asked: %s"
+
+	inviteTold    = "Send the link to one person, by any channel you both trust. Invite %s, open until %s."
+	inviteHost    = "On the host: %s"
+	inviteLater   = "The newcomer is let in by the next sync of any member."
+	inviteStays   = "Waiting to let the newcomer in. Ctrl-C is safe: the next sync of any member does it."
+	inviteDone    = "The newcomer is in."
+	inviteRevoked = "Invite %s is closed."
+
+	syncSummary  = "fetched %d, pushed %d, refused %d\n"
+	pendingCount = "%d waiting to be pushed"
+	noRemote     = "none"
+	never        = "never"
+
+	roleChanged  = "%s is now %s."
+	approved     = "%s is approved."
+	admitted     = "The join is on the host."
+	historyGiven = "%s may read from %s on."
+	wordsMeaning = "Compare all twelve by voice. If one differs, you do not see the same ledger."
+
+	schemaSame    = "The schema is the same."
+	schemaApplied = "Applied."
+	schemaFits    = "These changes can be applied."
+
+	rowUpdated   = "Updated %s."
+	rowDeleted   = "Deleted %s."
+	rowsImported = "%d rows imported\n"
+	phaseImport  = "importing"
+	phaseExport  = "exporting"
+
+	verifyProblem      = "problem: %s\n"
+	evidenceWritten    = "The evidence is in %s. It holds no plaintext and can be checked offline."
+	fingerprintMeaning = "Ledger entry %d. Compare with another member:  espace-git fingerprint --at %[1]d"
+
+	unlocked = "Unlocked until `espace-git lock`, or for 8 hours."
+	locked   = "Locked."
+	healthy  = "nothing to repair"
+
+	warnUnprotected = "--no-passphrase: whoever can read %s has your keys"
+)
+
+var stateMeaning = map[string]string{
+	"waiting":     " (for a member's device to let you in)",
+	"unwitnessed": " (you can read; what you write is pushed once a member has signed the ledger with you in it)",
+	"behind":      " (what a seal needs, or an upgrade, is missing)",
+	"removed":     " (you no longer belong to this space)",
+}
+
+var verifyResult = map[bool]string{
+	true:  "ok: %d ledger entries, %d lanes, %d operations\n",
+	false: "NOT ok: %d ledger entries, %d lanes, %d operations\n",
+}
+
+func hostTold(addr, dir string) func(io.Writer) {
+	return func(w io.Writer) {
+		fmt.Fprintf(w, "http://%s/\n", addr)
+		fmt.Fprintf(w, "Bare repositories in %s, for everybody who can reach this address. Try:\n", clean(dir))
+		fmt.Fprintf(w, "  git init --bare %s/shared.git\n", clean(dir))
+		fmt.Fprintf(w, "  espace-git init mine --name NAME --as YOU --remote http://%s/shared.git\n", addr)
+	}
+}
+
+// Questions.
+const (
+	questionSpaceName  = "Name of the space:"
+	questionPersonName = "Your name, as members see it:"
+	questionLink       = "Join link:"
+	questionUnlock     = "Passphrase:"
+	questionNew        = "New passphrase:"
+	questionAgain      = "Again:"
+	explainPassphrase  = "Your keys for all spaces are kept under one passphrase. There is no way to reset it."
+)
+
+// What went wrong. What the SDK says stands as it is.
+const (
+	interrupted           = "interrupted"
+	unknownCommand        = "unknown command %q for %q"
+	noHome                = "there is no folder for this user's keys"
+	noTerminal            = "%s is needed, and there is no terminal to ask"
+	notConfirmed          = "not confirmed"
+	emptyAnswer           = "the answer is empty"
+	emptyPassphrase       = "the passphrase is empty"
+	passphrasesDiffer     = "the passphrases differ"
+	newKeysNeedPassphrase = "your keys are made now and need a passphrase, and there is no terminal to ask"
+	fileTooBig            = "%s is larger than %d MiB"
+
+	linkInArguments = "a link in the arguments stays in the shell's history and is seen by every process"
+	noLinkInside    = "there is no join link (espace1…)"
+	notARequest     = "this is armoured, but no request to join"
+	badDuration     = "%s: %q is no duration"
+	badUses         = "--uses: %d is less than 1"
+
+	badAssignment   = "%q is not of the form col=value"
+	columnTwice     = "column %q is given twice"
+	oneObject       = "exactly one JSON object is expected"
+	badNumber       = "%s is no number that can be stored"
+	nothingToUpdate = "no column to update is given"
+	negativeLimit   = "--limit and --offset must not be negative"
+	noTable         = "there is no table %q: %w"
+	noMember        = "there is no member %q: %w"
+	rowExists       = "row %s is there already"
+	unknownFormat   = "%q is no format of rows"
+	noCSVHead       = "the file is empty: its first line must name the columns"
+	badCSVHead      = "column %d of the first line has no name, or one that stands before it already"
+
+	verifyFailed = "%d problems were found: %w"
+	badAt        = "--at: %q is no number of a ledger entry"
+	openHost     = "%s can be reached from other machines, and this host asks nobody who they are"
+)
+
+// What to do about it: a command to paste where there is one.
+const (
+	hintHelp           = "espace-git --help"
+	hintNoHome         = "set ESPACE_HOME to a folder"
+	hintFlag           = "give %s"
+	hintNoSpace        = "go to the space's folder (or give -C DIR), or make one:  espace-git init DIR --name NAME --as YOU"
+	hintLink           = "copy the whole link again, from espace1 to its last letter, and run:  espace-git join DIR --as YOU --link -"
+	hintLinkArgument   = "paste it when asked:  espace-git join DIR --as YOU    or pipe it:  espace-git join DIR --as YOU --link -"
+	hintPassphrase     = "try again:  espace-git unlock"
+	hintPassphraseFile = "put the passphrase in the first line of a file that only you can read"
+	hintNoPassphrase   = "name a file with a passphrase in ESPACE_PASSPHRASE_FILE, or give --no-passphrase"
+	hintLocked         = "run  espace-git unlock  on a terminal, or name a file with the passphrase in ESPACE_PASSPHRASE_FILE"
+	hintNotMine        = "this device may not have been let in yet:  espace-git sync"
+	hintForbidden      = "your role, or the state of an invite, does not allow it; see  espace-git member list"
+	hintConflict       = "somebody was faster: try again"
+	hintAuth           = "log in to the host as for git; try  git ls-remote URL"
+	hintUnreachable    = "what you write stays here and is pushed later:  espace-git sync"
+	hintViolation      = "nothing was taken over; keep the evidence and ask the others:  espace-git verify --full --evidence FILE"
+	hintInvites        = "espace-git invite list"
+	hintMembers        = "espace-git member list"
+	hintTables         = "espace-git schema show"
+	hintRequest        = "give the file that  espace-git join --offline  printed"
+	hintTemplate       = "the templates are todo, chat and notes"
+	hintDuration       = "like 30m, 12h, 7d or 2w"
+	hintAssignment     = "espace-git insert tasks 'title=buy milk' done=false"
+	hintJSONRow        = `echo '{"title": "buy milk"}' | espace-git insert tasks -`
+	hintFormat         = "give --format csv or --format jsonl"
+	hintImportUpdate   = "to change rows that are there already, give --update"
+	hintPartImport     = "the %d rows before that batch are in: remove them from the file before you import it again"
+	hintAt             = "espace-git fingerprint --at 12"
+	hintListen         = "give --listen 127.0.0.1:0 for any free port"
+	hintOpenHost       = "listen on 127.0.0.1, or give --yes"
+)
