@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"go/ast"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 )
@@ -201,7 +202,8 @@ func Finished(f *File) []string {
 	return found
 }
 
-// Documented checks that each package says in its doc.go (a command: in any file) what it is for.
+// Documented checks that each package says what it is for: in its doc.go, or where it is small in the file of its own name. A
+// command may say so in any file.
 func Documented(files []*File) []string {
 	said := map[string]bool{}
 	for _, f := range files {
@@ -209,13 +211,14 @@ func Documented(files []*File) []string {
 			continue
 		}
 		command := f.AST.Name.Name == "main"
-		own := strings.HasSuffix(f.Name, "doc.go") || command
+		file := path.Base(f.Name)
+		own := file == "doc.go" || file == path.Base(f.Package)+".go" || command
 		said[f.Package] = said[f.Package] || (own && f.AST.Doc != nil)
 	}
 	var found []string
 	for _, p := range slices.Sorted(maps.Keys(said)) {
 		if !said[p] {
-			found = append(found, p+": no package comment in doc.go")
+			found = append(found, p+": no package comment where one looks for it (doc.go)")
 		}
 	}
 	return found
