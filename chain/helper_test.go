@@ -11,7 +11,7 @@ import (
 // writer makes the commits of one device on one chain. Its fields are the state
 // after the last commit; a copy of a writer is a fork of the device.
 type writer struct {
-	t      testing.TB
+	t      tb
 	device string
 	kind   chain.Kind
 	space  wire.Hash
@@ -20,11 +20,11 @@ type writer struct {
 	parent wire.ObjectID
 }
 
-func laneOf(t testing.TB, device string) writer {
+func laneOf(t tb, device string) writer {
 	return writer{t: t, device: device, kind: chain.Lane, space: hashOf("space"), epoch: hashOf("epoch")}
 }
 
-func orderOf(t testing.TB, device string) writer {
+func orderOf(t tb, device string) writer {
 	w := laneOf(t, device)
 	w.kind = chain.Order
 	return w
@@ -76,7 +76,7 @@ func (w *writer) say(head wire.LogHead, from uint64, entries ...string) chain.Pi
 	return p
 }
 
-func signed(t testing.TB, c chain.Commit, device string) chain.Verified {
+func signed(t tb, c chain.Commit, device string) chain.Verified {
 	t.Helper()
 	raw, err := chain.Sign(c, keyOf(device))
 	if err != nil {
@@ -85,7 +85,7 @@ func signed(t testing.TB, c chain.Commit, device string) chain.Verified {
 	return verified(t, raw, device)
 }
 
-func verified(t testing.TB, raw []byte, device string) chain.Verified {
+func verified(t tb, raw []byte, device string) chain.Verified {
 	t.Helper()
 	u, err := chain.Parse(raw)
 	if err != nil {
@@ -165,4 +165,10 @@ func checkEvidence(t testing.TB, e *chain.Evidence, a, b string) {
 
 func hashHead(n uint64) wire.LogHead {
 	return wire.LogHead{Len: n, Root: hashOf(fmt.Sprint("head", n))}
+}
+
+// tb is what helpers need of *testing.T and *rapid.T.
+type tb interface {
+	Helper()
+	Fatal(args ...any)
 }
