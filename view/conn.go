@@ -15,6 +15,7 @@ const maxStatements = 1000
 // time.
 type conn struct {
 	*sqlite3.Conn
+	db     *DB
 	stmts  map[string]*sqlite3.Stmt
 	broken bool // closed instead of kept
 }
@@ -31,6 +32,12 @@ PRAGMA trusted_schema = off;
 
 // connect opens a connection. It never creates a file.
 func (db *DB) connect() (*conn, error) {
+	db.mu.Lock()
+	closed := db.closed
+	db.mu.Unlock()
+	if closed {
+		return nil, fmt.Errorf("the store: %w", ErrClosed)
+	}
 	raw, err := sqlite3.OpenFlags(db.uri(), sqlite3.OPEN_READWRITE|sqlite3.OPEN_URI)
 	if err != nil {
 		return nil, failed("opening the store", err)
@@ -41,7 +48,10 @@ func (db *DB) connect() (*conn, error) {
 	if err := raw.Exec(settings); err != nil {
 		return nil, failed("opening the store", joinClose(raw, err))
 	}
-	return &conn{Conn: raw, stmts: map[string]*sqlite3.Stmt{}}, nil
+	db.mu.Lock()
+	db.open++
+	db.mu.Unlock()
+	return &conn{Conn: raw, db: db, stmts: map[string]*sqlite3.Stmt{}}, nil
 }
 
 func joinClose(c *sqlite3.Conn, err error) error {
@@ -52,10 +62,6 @@ func joinClose(c *sqlite3.Conn, err error) error {
 // acquire takes an idle connection, the one used last first, or opens one.
 func (db *DB) acquire() (*conn, error) {
 	db.mu.Lock()
-	if db.closed {
-		db.mu.Unlock()
-		return nil, fmt.Errorf("the store: %w", ErrClosed)
-	}
 	if n := len(db.idle); n > 0 {
 		c := db.idle[n-1]
 		db.idle = db.idle[:n-1]
@@ -82,7 +88,12 @@ func (db *DB) release(c *conn) {
 // Close finalizes all statements first: SQLite refuses to close before.
 func (c *conn) Close() error {
 	c.forget()
-	return c.Conn.Close()
+	err := c.Conn.Close()
+	c.db.mu.Lock()
+	defer c.db.mu.Unlock()
+	c.db.open--
+	c.db.forgetKey()
+	return err
 }
 
 func (c *conn) forget() {

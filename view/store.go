@@ -35,6 +35,7 @@ type DB struct {
 
 	mu     sync.Mutex
 	idle   []*conn
+	open   int // connections, idle or not
 	closed bool
 	layout *layout // newest that was read; compared by generation
 	waiter chan struct{}
@@ -155,6 +156,8 @@ func (db *DB) Path() string { return db.path }
 // Close waits for a running Update and closes the store. Reads that are still
 // running keep their connections until they end.
 func (db *DB) Close() error {
+	<-db.writer
+	defer func() { db.writer <- struct{}{} }()
 	db.mu.Lock()
 	if db.closed {
 		db.mu.Unlock()
@@ -164,14 +167,21 @@ func (db *DB) Close() error {
 	idle := db.idle
 	db.idle = nil
 	close(db.waiter)
+	db.forgetKey()
 	db.mu.Unlock()
-	<-db.writer
 	var errs []error
 	for _, c := range idle {
 		errs = append(errs, c.Close())
 	}
-	vfs.Unregister(db.vfsName)
 	return failed("closing the store", errors.Join(errs...))
+}
+
+// forgetKey takes the key away from SQLite with the last connection of a closed
+// store. db.mu is held.
+func (db *DB) forgetKey() {
+	if db.closed && db.open == 0 {
+		vfs.Unregister(db.vfsName)
+	}
 }
 
 // uri names the store's file to SQLite. It holds the name of the key, never the
