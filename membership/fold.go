@@ -3,7 +3,6 @@ package membership
 import (
 	"cmp"
 	"crypto/ed25519"
-	"time"
 
 	"github.com/espace-git/espace-git/internal/wire"
 )
@@ -176,30 +175,16 @@ func (f *fold) use(keys ...wire.Hash) error {
 	return nil
 }
 
-// maxOpeningStep bounds how far ahead of the opening before an opening counts.
-const maxOpeningStep = 10 * 365 * 24 * time.Hour
-
 // open opens the next epoch with the entry at hand (DESIGN 5, 8).
 func (f *fold) open(commitment wire.Hash) {
 	o := Opening{
 		Epoch: wire.Epoch{O: f.entry.Hash}, P: f.entry.Predecessor, Commitment: commitment,
-		At: f.entry.Number, Author: f.entry.Author, Claimed: f.entry.Time, Time: f.entry.Time,
+		At: f.entry.Number, Author: f.entry.Author, Time: f.entry.Time,
 	}
 	if last := f.next.opening; last != nil {
 		o.Number = last.Number + 1
-		o.Time = clamp(o.Time, last.Time.Add(time.Millisecond), last.Time.Add(maxOpeningStep))
 	}
 	f.next.opening = &openings{Opening: o, prev: f.next.opening}
-}
-
-func clamp(t, low, high time.Time) time.Time {
-	if t.Before(low) {
-		return low
-	}
-	if t.After(high) {
-		return high
-	}
-	return t
 }
 
 // updateMember and updateDevice write a changed copy.

@@ -215,7 +215,9 @@ func TestContradicts(t *testing.T) {
 	}
 	// An editor's entry was never valid there: it shows no fork.
 	s := d.at["A"].fork()
-	env := forge(t, s, "eve", func(p *payload) { p.Kind, p.Body = KindKeyWrap, []byte(`{"member":"`+memberID("eve").String()+`","since":0}`) })
+	env := forge(t, s, "eve", func(p *payload) {
+		p.Kind, p.Body = KindKeyWrap, []byte(`{"member":"`+memberID("eve").String()+`","since":0}`)
+	})
 	if _, ok := r.Contradicts(env); ok {
 		t.Error("an entry that was never valid is no fork")
 	}

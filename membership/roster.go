@@ -109,8 +109,7 @@ type Opening struct {
 	Commitment wire.Hash     // to the epoch's secret
 	At         uint64        // number of the entry
 	Author     wire.DeviceID // who drew the secret
-	Claimed    time.Time     // the entry's time as its author says
-	Time       time.Time     // what counts: at least 1 ms and at most 10 years after the opening before
+	Time       time.Time     // as its author claims; merge.OpeningTime says what counts
 }
 
 // openings is the list of openings, newest first.
