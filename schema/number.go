@@ -3,6 +3,7 @@ package schema
 import (
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // Number gives a parsed schema its permanent numbers: a table or column keeps
@@ -51,7 +52,7 @@ func pick[T any](kind string, find func(string) (T, bool), name, was string, fre
 	switch {
 	case was == "" || fresh:
 		return same, nil
-	case isSame && isOld && was != name:
+	case isSame && isOld && !strings.EqualFold(was, name):
 		return none, invalid("%s %s was %s, but both are there now: remove one first", kind, name, was)
 	case isOld:
 		return old, nil
