@@ -48,3 +48,6 @@ func AD(kind string, parts ...[]byte) []byte {
 
 // U64 is n as 8 bytes, big-endian: the form of every integer in a context.
 func U64(n uint64) []byte { return binary.BigEndian.AppendUint64(nil, n) }
+
+// ReadU64 reads what U64 wrote; b must have 8 bytes.
+func ReadU64(b []byte) uint64 { return binary.BigEndian.Uint64(b) }

@@ -1,0 +1,115 @@
+package space
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/espace-git/espace-git/chain"
+	"github.com/espace-git/espace-git/gitstore"
+	"github.com/espace-git/espace-git/internal/wire"
+	"github.com/espace-git/espace-git/view"
+)
+
+// evidence shows that something was taken back, or that a member signed what it
+// must not. It holds what was signed, and no plaintext, so that it can be handed
+// to anybody (attack evidence-has-no-plaintext).
+type evidence struct {
+	Kind   string    `json:"kind" cbor:"1,keyasint"`
+	Text   string    `json:"-" cbor:"2,keyasint"` // for members: it may hold names
+	Time   time.Time `json:"time" cbor:"-"`
+	Millis int64     `json:"-" cbor:"3,keyasint"`
+	Ref    string    `json:"ref,omitempty" cbor:"4,keyasint,omitempty"`
+	Before string    `json:"before,omitempty" cbor:"5,keyasint,omitempty"` // the tip that the host showed first
+	Shown  string    `json:"shown,omitempty" cbor:"6,keyasint,omitempty"`  // and what it showed then
+	Device string    `json:"device,omitempty" cbor:"7,keyasint,omitempty"`
+	Signed [][]byte  `json:"signed,omitempty" cbor:"8,keyasint,omitempty"` // commits or envelopes, as they were signed
+}
+
+func (e evidence) save(v *view.Tx, now time.Time) error {
+	e.Millis = now.UnixMilli()
+	var n uint64
+	if _, err := getValue(v, bucketMeta, []byte("evidence"), &n); err != nil {
+		return err
+	}
+	if err := putValue(v, bucketMeta, []byte("evidence"), n+1); err != nil {
+		return err
+	}
+	return putValue(v, bucketEvidence, wire.U64(n), e)
+}
+
+func loadEvidence(v *view.Tx) ([]evidence, error) {
+	var out []evidence
+	for pair, err := range v.Each(bucketEvidence, nil) {
+		if err != nil {
+			return nil, err
+		}
+		var e evidence
+		if err := wire.UnmarshalCBOR(pair.Value, &e); err != nil {
+			return nil, fmt.Errorf("local store: evidence: %w", err)
+		}
+		e.Time = time.UnixMilli(e.Millis).UTC()
+		out = append(out, e)
+	}
+	return out, nil
+}
+
+// Evidence writes what was kept of violations, as JSON: an array of objects with
+// kind, time, ref, and the signed bytes in base64. It holds no plaintext, so it
+// may be given away; what it proves can be checked without a key of the space.
+func (s *Space) Evidence(ctx context.Context, w io.Writer) error {
+	list := []evidence{}
+	err := s.db.View(ctx, func(v *view.Tx) error {
+		got, err := loadEvidence(v)
+		list = append(list, got...)
+		return err
+	})
+	if err != nil {
+		return classify(err)
+	}
+	enc := json.NewEncoder(w)
+	enc.SetIndent("", "  ")
+	return enc.Encode(list)
+}
+
+// ledgerFork keeps both branches. An entry that its author declared lost to a
+// race is no offence.
+func (r *round) ledgerFork(f fork) error {
+	if f.declared {
+		return nil
+	}
+	text := fmt.Sprintf("the ledger has two branches at entry %d", f.number)
+	if f.atOnce {
+		text += "; nothing after it is applied until members' signed positions or an owner settle it"
+	}
+	return r.violation(evidence{Kind: "ledger-fork", Text: text, Signed: [][]byte{f.ours, f.theirs}})
+}
+
+// laneOutcome acts on what a lane's reader said about a commit. What nobody can
+// have signed by accident is a violation; the rest is everyday or a warning.
+func (r *round) laneOutcome(l *lane, ref string, c gitstore.CommitRef, o chain.Outcome) error {
+	name := r.deviceName(l.device.ID)
+	switch o.Verdict {
+	case chain.Equivocation:
+		text := fmt.Sprintf("the device of %s signed two different entries at one place: it was copied, restored or stolen", name)
+		e := evidence{Kind: "equivocation", Text: text, Ref: ref, Device: l.device.ID.String()}
+		if o.Evidence != nil {
+			e.Signed = [][]byte{o.Evidence.Marshal()}
+		}
+		return r.violation(e)
+	case chain.Contradiction:
+		r.warn("%s: commit %.10s by %s is void: its root is not that of its entries", ref, c.ID, name)
+	case chain.Waiting, chain.Held, chain.Dropped, chain.Unchecked:
+		r.warn("%s: commit %.10s by %s is held: %s", ref, c.ID, name, o.Verdict)
+	}
+	return nil
+}
+
+// setAside ends a lane for the epoch at an entry that is wrong by its content.
+func (r *round) setAside(l *lane, w *wrongEntry) error {
+	l.SetAside, l.changed = w.Error(), true
+	text := fmt.Sprintf("the lane of %s is set aside: %s", r.deviceName(l.device.ID), w)
+	return r.violation(evidence{Kind: "set-aside", Text: text, Device: l.device.ID.String(), Signed: [][]byte{l.pending[0]}})
+}

@@ -1,0 +1,188 @@
+package space
+
+import (
+	"context"
+	"crypto/ed25519"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/espace-git/espace-git/internal/wire"
+	"github.com/espace-git/espace-git/membership"
+	"github.com/espace-git/espace-git/seal"
+	"github.com/espace-git/espace-git/view"
+)
+
+// Defaults of an invite (DESIGN 6).
+const (
+	DefaultExpiry = 7 * 24 * time.Hour
+	DefaultRole   = "editor"
+)
+
+// InviteOptions say who may come. The zero value: one editor, within seven days,
+// with all history.
+type InviteOptions struct {
+	Role    string // viewer, editor, admin, owner
+	Expires time.Duration
+	Uses    int
+	History string // all, or the number of an epoch
+	Approve bool   // an admin approves each join; always so for admin and owner
+	For     string // whom it is for; members see it
+}
+
+// Invitation is a link that is on the host already.
+type Invitation struct {
+	Link    string    `json:"link"` // a secret until it is used
+	ID      string    `json:"id"`
+	Expires time.Time `json:"expires"`
+	Host    string    `json:"-"` // the repository that the newcomer must be able to reach
+}
+
+// Invite puts an invite into the ledger and returns its link.
+func (s *Space) Invite(ctx context.Context, o InviteOptions) (*Invitation, error) {
+	body, err := o.body(s.opts.Now())
+	if err != nil {
+		return nil, err
+	}
+	return s.invite(ctx, body, o.For)
+}
+
+// AddDevice makes a link for a further device of the own member: only its role
+// and history are given on, and only this member's devices can make it.
+func (s *Space) AddDevice(ctx context.Context, o InviteOptions) (*Invitation, error) {
+	expires := o.Expires
+	if expires == 0 {
+		expires = DefaultExpiry
+	}
+	var me self
+	if err := s.db.View(ctx, func(v *view.Tx) (err error) { me, err = loadSelf(v); return err }); err != nil {
+		return nil, classify(err)
+	}
+	return s.invite(ctx, &membership.InviteBody{Member: &me.Member, Uses: 1, Expires: s.opts.Now().Add(expires).UnixMilli()}, o.For)
+}
+
+func (o InviteOptions) body(now time.Time) (*membership.InviteBody, error) {
+	if o.Role == "" {
+		o.Role = DefaultRole
+	}
+	role, err := membership.ParseRole(o.Role)
+	if err != nil {
+		return nil, join(ErrUsage, err)
+	}
+	if o.History == "" {
+		o.History = "all"
+	}
+	history, err := membership.ParseHistory(o.History)
+	if err != nil {
+		return nil, join(ErrUsage, err)
+	}
+	if history.None {
+		return nil, usage("history none: a newcomer without history is let in by a seal, which this version does not make yet; grant all, or found another space")
+	}
+	if o.Expires < 0 || o.Uses < 0 {
+		return nil, usage("an invite needs a time and a number of uses above zero")
+	}
+	if o.Expires == 0 {
+		o.Expires = DefaultExpiry
+	}
+	return &membership.InviteBody{
+		Role: role, History: &history, Uses: max(o.Uses, 1), Expires: now.Add(o.Expires).UnixMilli(),
+		Approve: o.Approve || role >= membership.Admin,
+	}, nil
+}
+
+// invite draws the invite's secrets, puts the entry on the host and only then
+// makes the link: a link names the number and hash of its entry, so that it opens
+// no other ledger (attack newcomer-captured).
+func (s *Space) invite(ctx context.Context, body *membership.InviteBody, whom string) (*Invitation, error) {
+	link := membership.Link{Repository: s.url, Space: s.id}
+	if s.refs.Ledger != wire.DefaultRefs.Ledger {
+		link.LedgerRef = s.refs.Ledger
+	}
+	if s.refs.Prefix != wire.DefaultRefs.Prefix {
+		link.Prefix = s.refs.Prefix
+	}
+	if _, err := io.ReadFull(s.opts.Rand, link.Secret[:]); err != nil {
+		return nil, err
+	}
+	if s.url == "" {
+		return nil, usage("nobody can join a space that is on no host: `espace-git remote add origin URL`")
+	}
+	if err := link.Check(); err != nil {
+		return nil, join(ErrUsage, fmt.Errorf("this space's remote can't stand in a link: %w", err))
+	}
+	mailbox, private, err := seal.NewMailbox()
+	if err != nil {
+		return nil, err
+	}
+	body.Key, body.Mailbox = link.InviteKey().Public().(ed25519.PublicKey), mailbox
+	values := map[string][]byte{membership.ItemMailbox: private}
+	if whom != "" {
+		values[membership.ItemInviteFor] = []byte(whom)
+	}
+	e, err := s.propose(ctx, func(*round) (membership.Draft, map[string][]byte, error) {
+		return membership.Draft{Body: body}, values, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("inviting: %w", err)
+	}
+	link.Invite = e.Position()
+	return &Invitation{
+		Link: link.String(), ID: membership.InviteID(e.Hash), Expires: time.UnixMilli(body.Expires).UTC(), Host: s.url,
+	}, nil
+}
+
+// InviteInfo is an invite as the ledger has it.
+type InviteInfo struct {
+	ID      string    `json:"id"`
+	Role    string    `json:"role"` // empty for a device link
+	By      string    `json:"by"`
+	For     string    `json:"for"`
+	Uses    int       `json:"uses"`
+	Used    int       `json:"used"`
+	Expires time.Time `json:"expires"`
+	State   string    `json:"state"` // open, used, expired, revoked
+}
+
+// Invites lists all invites ever made, oldest first.
+func (s *Space) Invites(ctx context.Context) ([]InviteInfo, error) {
+	out := []InviteInfo{}
+	err := s.look(ctx, func(r *round) error {
+		for _, i := range r.roster().Invites() {
+			info := InviteInfo{
+				ID: i.ID, By: r.deviceName(i.Author), For: text(r.v, nameInvite, []byte(i.ID)),
+				Uses: i.Uses, Used: i.Used, Expires: i.Expires, State: inviteState(i, s.opts.Now()),
+			}
+			if i.Member.IsZero() {
+				info.Role = i.Role.String()
+			}
+			out = append(out, info)
+		}
+		return nil
+	})
+	return out, err
+}
+
+func inviteState(i membership.Invite, now time.Time) string {
+	switch {
+	case i.Closed:
+		return "revoked"
+	case i.Used >= i.Uses:
+		return "used"
+	case now.After(i.Expires):
+		return "expired"
+	}
+	return "open"
+}
+
+// RevokeInvite closes an invite. Whoever has joined by it stays.
+func (s *Space) RevokeInvite(ctx context.Context, id string) error {
+	_, err := s.propose(ctx, func(r *round) (membership.Draft, map[string][]byte, error) {
+		i, ok := r.roster().Invite(id)
+		if !ok {
+			return membership.Draft{}, nil, notFound("invite %q", id)
+		}
+		return membership.Draft{Body: &membership.InviteRevokeBody{Invite: i.Hash}}, nil, nil
+	})
+	return err
+}

@@ -1,0 +1,157 @@
+package space
+
+import (
+	"fmt"
+	"io"
+
+	"github.com/espace-git/espace-git/internal/wire"
+	"github.com/espace-git/espace-git/membership"
+	"github.com/espace-git/espace-git/seal"
+)
+
+// Names in the local directory, by what they name (bucketName).
+const (
+	nameMember  = 'm'
+	nameDevice  = 'd'
+	nameInvite  = 'i' // whom the invite is for
+	nameMailbox = 'b' // the private half
+	nameSchema  = 's' // by entry number: the schema, canonical
+	nameSpace   = 'n'
+	nameCut     = 'c'
+)
+
+func nameKey(what byte, id []byte) []byte { return append([]byte{what}, id...) }
+
+// private seals items for the ledger entry that follows predecessor. Whoever
+// does not belong sees a salted hash for each and one padded box.
+func private(rnd io.Reader, secret seal.Secret, predecessor wire.Hash, items membership.Items) ([]byte, error) {
+	plain, err := membership.EncodeItems(items)
+	if err != nil {
+		return nil, err
+	}
+	return secret.LedgerKey(predecessor).Seal(rnd, seal.LedgerAD(predecessor), plain, wire.MinPrivate)
+}
+
+// salted gives each value a salt of its own, so that the public hashes tell
+// nothing, not even to who guesses the value.
+func salted(rnd io.Reader, values map[string][]byte) (membership.Items, error) {
+	items := make(membership.Items, len(values))
+	for name, value := range values {
+		item := membership.Item{Value: value}
+		if _, err := io.ReadFull(rnd, item.Salt[:]); err != nil {
+			return nil, err
+		}
+		items[name] = item
+	}
+	return items, nil
+}
+
+// openItems opens the private parts of the entries that were not opened yet, in
+// order, as far as this device holds the secrets. What does not open or match its
+// hash is void: the entry counts all the same (DESIGN 4).
+func (r *round) openItems() error {
+	var next uint64
+	if _, err := getValue(r.v, bucketMeta, []byte("items"), &next); err != nil {
+		return err
+	}
+	if r.secret.IsZero() {
+		return nil
+	}
+	start := next
+	for ; next < uint64(r.ledger.len()); next++ {
+		e := r.ledger.entries[next]
+		if err := r.openEntryItems(e); err != nil {
+			return fmt.Errorf("ledger entry %d: %w", next, err)
+		}
+	}
+	if next == start {
+		return nil
+	}
+	return putValue(r.v, bucketMeta, []byte("items"), next)
+}
+
+func (r *round) openEntryItems(e *membership.Entry) error {
+	if len(e.Private) == 0 {
+		return nil
+	}
+	plain, err := r.openPrivate(e)
+	if err != nil {
+		r.warn("ledger entry %d by %s: its private part does not open", e.Number, r.deviceName(e.Author))
+		return nil
+	}
+	items, void := e.OpenItems(plain)
+	for _, name := range void {
+		r.warn("ledger entry %d by %s: item %q is void", e.Number, r.deviceName(e.Author), name)
+	}
+	return r.direct(e, items)
+}
+
+// openPrivate: a join's private part is mail to its invite's mailbox, all others
+// are boxes under the epoch's ledger key.
+func (r *round) openPrivate(e *membership.Entry) ([]byte, error) {
+	var invite membership.Place
+	switch b := e.Body.(type) {
+	case *membership.JoinBody:
+		invite = b.Invite
+	case *membership.DeviceAddBody:
+		invite = b.Invite
+	default:
+		key := r.secret.LedgerKey(e.Predecessor)
+		return key.Open(seal.LedgerAD(e.Predecessor), e.Private, wire.MaxPrivate)
+	}
+	mailbox, ok, err := r.v.Get(bucketName, nameKey(nameMailbox, []byte(membership.InviteID(invite.Hash))))
+	if err != nil {
+		return nil, err
+	}
+	if !ok {
+		return nil, fmt.Errorf("the invite's mailbox is not known")
+	}
+	return seal.OpenMail(mailbox, e.Private, wire.MaxPrivate)
+}
+
+// direct writes what an entry's items say into the local directory.
+func (r *round) direct(e *membership.Entry, items membership.Items) error {
+	put := func(what byte, id []byte, item string) error {
+		v, ok := items[item]
+		if !ok {
+			return nil
+		}
+		return r.v.Put(bucketName, nameKey(what, id), v.Value)
+	}
+	named := func(d wire.DeviceID) error {
+		if err := put(nameDevice, d[:], membership.ItemDeviceName); err != nil {
+			return err
+		}
+		if e.Kind == membership.KindDeviceAdd {
+			return nil // a further device does not rename its member
+		}
+		return put(nameMember, d[:], membership.ItemMemberName)
+	}
+	switch b := e.Body.(type) {
+	case *membership.GenesisBody:
+		if err := put(nameSpace, nil, membership.ItemSpaceName); err != nil {
+			return err
+		}
+		if err := put(nameCut, nil, membership.ItemPageCut); err != nil {
+			return err
+		}
+		if err := named(e.Author); err != nil {
+			return err
+		}
+		return r.newSchema(e, items)
+	case *membership.SchemaBody:
+		return r.newSchema(e, items)
+	case *membership.InviteBody:
+		id := []byte(membership.InviteID(e.Hash))
+		if err := put(nameMailbox, id, membership.ItemMailbox); err != nil {
+			return err
+		}
+		return put(nameInvite, id, membership.ItemInviteFor)
+	case *membership.JoinBody:
+		return named(b.Device.ID())
+	case *membership.DeviceAddBody:
+		return named(b.Device.ID())
+	}
+	return nil
+}
+

@@ -1,0 +1,383 @@
+package space
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"time"
+
+	"github.com/espace-git/espace-git/chain"
+	"github.com/espace-git/espace-git/gitstore"
+	"github.com/espace-git/espace-git/identity"
+	"github.com/espace-git/espace-git/internal/wire"
+	"github.com/espace-git/espace-git/membership"
+	"github.com/espace-git/espace-git/seal"
+)
+
+// maxWrap bounds a wrap: a thousand epochs' secrets need 36 kB.
+const maxWrap = 256 << 10
+
+// loadSecret takes the open epoch's secret out of the keyring.
+func (r *round) loadSecret() error {
+	if r.ledger.roster == nil {
+		return nil
+	}
+	b, ok := r.s.keys.Secret(r.epoch().O)
+	if !ok {
+		return nil
+	}
+	var err error
+	r.secret, err = seal.SecretFrom(b)
+	return err
+}
+
+// readKeys reads what is new in the epoch's keys: wraps for this device, and who
+// has been let in by whom.
+func (r *round) readKeys(ref string, tip wire.ObjectID) error {
+	if tip != r.tips[ref] {
+		if err := r.newKeys(ref, tip); err != nil {
+			return err
+		}
+	}
+	if !r.secret.IsZero() {
+		return nil
+	}
+	return r.takeSecret(tip)
+}
+
+func (r *round) newKeys(ref string, tip wire.ObjectID) error {
+	commits, stands, err := r.advance(ref, tip, "the keys")
+	if err != nil {
+		return err
+	}
+	for _, c := range commits {
+		if err := r.keysCommit(ref, c); err != nil {
+			return err
+		}
+	}
+	if !stands {
+		return nil // what we have stays, and the host is put right
+	}
+	return r.moveTip(ref, tip)
+}
+
+// keysCommit notes whom a member's device let in, and which ledger it stood on.
+func (r *round) keysCommit(ref string, c gitstore.CommitRef) error {
+	added, err := r.keysAdded(c)
+	if err != nil {
+		r.warn("%s: ignoring commit %.10s: %v", ref, c.ID, err)
+		return nil
+	}
+	v, err := r.verified(c, chain.Keys, r.roster().Device)
+	if err != nil {
+		r.warn("%s: ignoring commit %.10s: %v", ref, c.ID, err)
+		return nil
+	}
+	if chain.AddsHash(added) != *v.Adds {
+		r.warn("%s: ignoring commit %.10s: its files are not the ones that were signed", ref, c.ID)
+		return nil
+	}
+	for name := range added {
+		n, err := seal.ParseWrapPath(name)
+		if err != nil || n.Wrapper != v.Device {
+			r.warn("%s: commit %.10s by %s adds %q, which is not its to add", ref, c.ID, r.deviceName(v.Device), name)
+			continue
+		}
+		if err := r.v.Put(bucketWrap, wrapKey(r.epoch().O, n.Recipient, n.Wrapper), []byte{1}); err != nil {
+			return err
+		}
+	}
+	return r.place(v.Device, *v.Message.Ledger)
+}
+
+// wrapKey names a wrap that was signed: whose keys it is for, and who made it.
+func wrapKey(o wire.Hash, recipient string, wrapper wire.DeviceID) []byte {
+	return slices.Concat(o[:], []byte(recipient), wrapper[:])
+}
+
+// keysAdded is what a commit adds to its parent's tree, with content: wraps are
+// small, and Adds covers them by SHA-256.
+func (r *round) keysAdded(c gitstore.CommitRef) (map[string][]byte, error) {
+	if c.Err != nil {
+		return nil, c.Err
+	}
+	files, err := r.wraps(c.Tree)
+	if err != nil {
+		return nil, err
+	}
+	if len(c.Parents) > 0 {
+		before, err := r.wrapsOf(c.Parents[0])
+		if err != nil {
+			return nil, err
+		}
+		maps.DeleteFunc(files, func(name string, id wire.ObjectID) bool { return before[name] == id })
+	}
+	added := make(map[string][]byte, len(files))
+	for name, id := range files {
+		if added[name], err = r.s.repo.Blob(id, maxWrap); err != nil {
+			return nil, err
+		}
+	}
+	return added, nil
+}
+
+// wrapsOf lists the wraps in a commit's tree; none if it is no commit.
+func (r *round) wrapsOf(commit wire.ObjectID) (map[string]wire.ObjectID, error) {
+	raw, err := r.s.repo.CommitBytes(commit)
+	if err != nil {
+		return nil, nil
+	}
+	tree, err := gitstore.CommitTree(raw)
+	if err != nil {
+		return nil, nil
+	}
+	return r.wraps(tree)
+}
+
+// wraps lists what a keys tree holds: `<recipient>/<wrapper>-<i>.age`.
+func (r *round) wraps(tree wire.ObjectID) (map[string]wire.ObjectID, error) {
+	root, err := r.s.repo.Tree(tree)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]wire.ObjectID{}
+	for _, dir := range root {
+		if dir.Mode != gitstore.ModeDir {
+			continue
+		}
+		files, err := r.s.repo.Tree(dir.ID)
+		if err != nil {
+			return nil, err
+		}
+		for _, f := range files {
+			if f.Mode == gitstore.ModeFile {
+				out[path.Join(dir.Name, f.Name)] = f.ID
+			}
+		}
+	}
+	return out, nil
+}
+
+// takeSecret looks through all wraps for this device and takes the first that
+// fits the commitment in the verified ledger. Who pushed it does not matter.
+func (r *round) takeSecret(tip wire.ObjectID) error {
+	if !r.roster().MayWriteLane(r.me.Device) {
+		return nil
+	}
+	files, err := r.wrapsOf(tip)
+	if err != nil {
+		r.warn("keys: %v", err)
+		return nil
+	}
+	mine := seal.RecipientName(r.s.keys.Device().Recipient())
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if path.Dir(name) != mine {
+			continue
+		}
+		file, err := r.s.repo.Blob(files[name], maxWrap)
+		if err != nil {
+			continue
+		}
+		if err := r.acceptWrap(name, file); err != nil {
+			return err
+		}
+		if !r.secret.IsZero() {
+			return nil
+		}
+	}
+	return nil
+}
+
+func (r *round) acceptWrap(name string, file []byte) error {
+	w, err := seal.OpenWrap(file, r.s.keys.Device())
+	if err != nil || w.Space != r.s.id {
+		r.warn("keys: wrap %s is for another space or does not open", name)
+		return nil
+	}
+	for _, o := range r.roster().Openings() {
+		i := slices.IndexFunc(w.Secrets, func(s seal.EpochSecret) bool { return s.O == o.O })
+		if i < 0 {
+			continue
+		}
+		s := w.Secrets[i].Secret
+		if !s.Matches(o.Commitment, o.Number, o.P) {
+			r.warn("keys: wrap %s holds a wrong secret for epoch %d", name, o.Number)
+			continue
+		}
+		if err := r.s.keys.AddSecret(o.O, s.Bytes()); err != nil && !errors.Is(err, identity.ErrExists) {
+			return err
+		}
+	}
+	return r.loadSecret()
+}
+
+// letIn wraps the epoch's secret for every device that belongs and has no wrap
+// yet, and adds an own wrap for newcomers that this device can witness and nobody
+// has (DESIGN 6). It returns the files to add; nil if there is nothing to do.
+func (r *round) letIn() (map[string][]byte, error) {
+	if r.secret.IsZero() || r.me.Role == "" {
+		return nil, nil
+	}
+	add := map[string][]byte{}
+	for _, d := range r.roster().Recipients() {
+		needed, err := r.needsWrap(d)
+		if err != nil || !needed {
+			if err != nil {
+				return nil, err
+			}
+			continue
+		}
+		file, err := seal.WrapSecrets(d.Recipient, seal.Wrap{Space: r.s.id, Secrets: r.secretsFor(d)})
+		if err != nil {
+			return nil, fmt.Errorf("wrapping for device %s: %w", d.ID, err)
+		}
+		add[seal.WrapPath(d.Recipient, r.me.Device, 0)] = file
+	}
+	return add, nil
+}
+
+func (r *round) needsWrap(d membership.Device) (bool, error) {
+	if d.ID == r.me.Device || r.expiredUnseen(d) {
+		return false, nil
+	}
+	makers, err := r.wrappers(d)
+	switch {
+	case err != nil, slices.Contains(makers, r.me.Device):
+		return false, err
+	case len(makers) == 0:
+		return true, nil
+	}
+	return r.shouldWitness(d)
+}
+
+// wrappers are the devices that signed a wrap for d in the open epoch.
+func (r *round) wrappers(d membership.Device) (makers []wire.DeviceID, err error) {
+	prefix := wrapKey(r.epoch().O, seal.RecipientName(d.Recipient), wire.DeviceID{})[:32+26]
+	for pair, err := range r.v.Each(bucketWrap, prefix) {
+		if err != nil {
+			return nil, err
+		}
+		makers = append(makers, wire.DeviceID(pair.Key[len(prefix):]))
+	}
+	return makers, nil
+}
+
+// shouldWitness: d has a wrap, but nobody whose word counts alone has signed a
+// ledger with d in it, and this device's word does.
+func (r *round) shouldWitness(d membership.Device) (bool, error) {
+	w, ok := r.roster().Witnesses(d.ID)
+	if !ok || !w.Enough([]wire.DeviceID{r.me.Device}) {
+		return false, nil
+	}
+	for _, id := range slices.Concat(w.Inviter, w.Owners) {
+		var n uint64
+		if _, err := getValue(r.v, bucketPlace, id[:], &n); err != nil {
+			return false, err
+		}
+		if n >= w.Join.Number {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// expiredUnseen: the join was first seen after its invite's expiry by the own
+// clock. Nobody wraps for it until an admin approves (DESIGN 6).
+func (r *round) expiredUnseen(d membership.Device) bool {
+	if d.Invited == nil || len(d.Approvals) > 0 {
+		return false
+	}
+	inv, ok := r.roster().Invite(membership.InviteID(d.Invited.Hash))
+	if !ok || inv.Expires.After(r.firstSeen(d)) {
+		return false
+	}
+	r.warn("%s joined by an invite that had expired: an admin lets it in with `member approve`", r.deviceName(d.ID))
+	return true
+}
+
+// firstSeen is when a device's join was first read here, by the own clock. A join
+// that is being read now is seen now.
+func (r *round) firstSeen(d membership.Device) time.Time {
+	var ms int64
+	if ok, err := getValue(r.v, bucketMet, d.ID[:], &ms); err != nil || !ok {
+		return r.now
+	}
+	return time.UnixMilli(ms)
+}
+
+// meet notes when devices were first seen.
+func (r *round) meet() error {
+	for _, d := range r.roster().Devices() {
+		_, met, err := r.v.Get(bucketMet, d.ID[:])
+		if err != nil {
+			return err
+		}
+		if met {
+			continue
+		}
+		if err := putValue(r.v, bucketMet, d.ID[:], r.now.UnixMilli()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// secretsFor lists what a device may hold: from its member's first epoch on.
+func (r *round) secretsFor(d membership.Device) []seal.EpochSecret {
+	m, _ := r.roster().Member(d.Member)
+	var out []seal.EpochSecret
+	for _, o := range r.roster().Openings() {
+		if o.Number < max(m.Since, r.roster().Kept()) {
+			continue
+		}
+		if b, ok := r.s.keys.Secret(o.O); ok {
+			if s, err := seal.SecretFrom(b); err == nil {
+				out = append(out, seal.EpochSecret{O: o.O, Secret: s})
+			}
+		}
+	}
+	return out
+}
+
+// keysUpdate is the commit that adds wraps to what the host shows.
+func (r *round) keysUpdate(b *gitstore.Batch, host map[string]wire.ObjectID) (gitstore.RefUpdate, error) {
+	add, err := r.letIn()
+	if err != nil || len(add) == 0 {
+		return gitstore.RefUpdate{}, err
+	}
+	ref := r.s.refs.Keys(r.epoch())
+	parent := host[ref]
+	files, err := r.wrapsOf(parent)
+	if err != nil {
+		files = nil // not a tree of ours: the wraps in older commits stay reachable
+	}
+	tree := keysTree(b, files, add)
+	adds := chain.AddsHash(add)
+	msg := r.message(chain.Keys)
+	msg.Adds = &adds
+	id, err := r.commit(b, ref, parent, tree, msg)
+	return gitstore.RefUpdate{Name: ref, Old: parent, New: id}, err
+}
+
+// keysTree is the tree with all files, old and new.
+func keysTree(b *gitstore.Batch, files map[string]wire.ObjectID, add map[string][]byte) wire.ObjectID {
+	dirs := map[string][]gitstore.TreeEntry{}
+	put := func(name string, id wire.ObjectID) {
+		dirs[path.Dir(name)] = append(dirs[path.Dir(name)], gitstore.TreeEntry{Name: path.Base(name), Mode: gitstore.ModeFile, ID: id})
+	}
+	for name, id := range files {
+		if _, again := add[name]; !again {
+			put(name, id)
+		}
+	}
+	for name, data := range add {
+		put(name, b.Blob(data))
+	}
+	var root []gitstore.TreeEntry
+	for dir, entries := range dirs {
+		root = append(root, gitstore.TreeEntry{Name: dir, Mode: gitstore.ModeDir, ID: b.Tree(entries)})
+	}
+	return b.Tree(root)
+}

@@ -1,0 +1,483 @@
+package space
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/espace-git/espace-git/chain"
+	"github.com/espace-git/espace-git/gitstore"
+	"github.com/espace-git/espace-git/internal/wire"
+	"github.com/espace-git/espace-git/membership"
+	"github.com/espace-git/espace-git/merge"
+	"github.com/espace-git/espace-git/seal"
+	"github.com/espace-git/espace-git/view"
+)
+
+// laneState is how far a lane has been read. Verified and applied differ while an
+// entry is held for something that it depends on.
+type laneState struct {
+	_        struct{} `cbor:",toarray"`
+	Applied  []byte   // chain.Log over the entries that were applied
+	Ledger   wire.Position // of the last applied entry
+	Seen     []merge.Seen  // of the last applied entry, whole; devices ascending
+	Past     uint64        // greatest time with effect in the causal past of the next entry
+	Number   uint64        // the last number that had effect
+	SetAside string        // why nothing after the applied entries counts; empty: all is well
+}
+
+// headState is what others may refer to: the lane after some of its entries.
+type headState struct {
+	_    struct{} `cbor:",toarray"`
+	Root wire.Hash
+	Past uint64 // greatest time with effect in these entries and their causal past
+}
+
+func laneKey(o wire.Hash, d wire.DeviceID) []byte { return slices.Concat(o[:], d[:]) }
+
+func headKey(o wire.Hash, d wire.DeviceID, n uint64) []byte {
+	return slices.Concat(o[:], d[:], wire.U64(n))
+}
+
+// lane is a lane while it is read.
+type lane struct {
+	laneState
+	device  membership.Device
+	reader  *chain.LaneReader // verified
+	log     *chain.Log        // applied
+	pending [][]byte          // verified entries after the applied ones, as stored
+	changed bool
+	blocked string // what the next entry waits for
+}
+
+// loadLane reads what the store knows of a lane. A reader whose stored state is
+// not understood begins anew from git: what it verifies again is the same.
+func (r *round) loadLane(d membership.Device) (*lane, error) {
+	o := r.epoch().O
+	l := &lane{device: d, log: new(chain.Log), reader: chain.NewLaneReader(r.s.id, o, d.Key)}
+	ok, err := getValue(r.v, bucketLane, laneKey(o, d.ID), &l.laneState)
+	if err != nil || !ok {
+		return l, err
+	}
+	state, _, err := r.v.Get(bucketReader, laneKey(o, d.ID))
+	if err != nil {
+		return nil, err
+	}
+	page := func(n uint64) []byte {
+		b, _, _ := r.v.Get(bucketPage, headKey(o, d.ID, n))
+		return b
+	}
+	if l.reader, err = chain.RestoreLane(r.s.id, o, d.Key, state, page); err != nil {
+		return nil, fmt.Errorf("local store: lane %s: %w", d.ID, err)
+	}
+	if err := l.log.UnmarshalBinary(l.Applied); err != nil {
+		return nil, fmt.Errorf("local store: lane %s: %w", d.ID, err)
+	}
+	for held, err := range r.v.Each(bucketHeld, laneKey(o, d.ID)) {
+		if err != nil {
+			return nil, err
+		}
+		l.pending = append(l.pending, held.Value)
+	}
+	return l, nil
+}
+
+func (l *lane) save(v *view.Tx, o wire.Hash) (err error) {
+	state, pages := l.reader.Save()
+	if err := v.Put(bucketReader, laneKey(o, l.device.ID), state); err != nil {
+		return err
+	}
+	for n, page := range pages {
+		if err := v.Put(bucketPage, headKey(o, l.device.ID, n), page); err != nil {
+			return err
+		}
+	}
+	if l.Applied, err = l.log.MarshalBinary(); err != nil {
+		return err
+	}
+	if err := l.saveHeld(v, o); err != nil {
+		return err
+	}
+	return putValue(v, bucketLane, laneKey(o, l.device.ID), l.laneState)
+}
+
+// saveHeld keeps what was verified but not applied, and drops what was applied.
+func (l *lane) saveHeld(v *view.Tx, o wire.Hash) error {
+	for held, err := range v.Each(bucketHeld, laneKey(o, l.device.ID)) {
+		if err != nil {
+			return err
+		}
+		if err := v.Delete(bucketHeld, held.Key); err != nil {
+			return err
+		}
+	}
+	if l.SetAside != "" {
+		return nil
+	}
+	for i, entry := range l.pending {
+		if err := v.Put(bucketHeld, headKey(o, l.device.ID, l.log.Len()+uint64(i)), entry); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// appliedLanes is the vector of what was applied of the others' lanes.
+func appliedLanes(v *view.Tx) ([]merge.Seen, error) {
+	me, err := loadSelf(v)
+	if err != nil {
+		return nil, err
+	}
+	var out []merge.Seen
+	for st, err := range laneStates(v, me.Epoch.O) {
+		if err != nil {
+			return nil, err
+		}
+		if st.device.ID != me.Device && st.log.Len() > 0 {
+			out = append(out, merge.Seen{Device: st.device.ID, LogHead: st.log.Head()})
+		}
+	}
+	return out, nil
+}
+
+// laneStates goes through the lanes of an epoch as they are stored, by device.
+// Of the device only the ID is set.
+func laneStates(v *view.Tx, o wire.Hash) iter.Seq2[*lane, error] {
+	return func(yield func(*lane, error) bool) {
+		for pair, err := range v.Each(bucketLane, o[:]) {
+			l := &lane{log: new(chain.Log)}
+			if err == nil {
+				l.device.ID = wire.DeviceID(pair.Key[len(o):])
+				err = wire.UnmarshalCBOR(pair.Value, &l.laneState)
+			}
+			if err == nil {
+				err = l.log.UnmarshalBinary(l.Applied)
+			}
+			if err != nil {
+				err = fmt.Errorf("local store: lane %s: %w", l.device.ID, err)
+			}
+			if !yield(l, err) {
+				return
+			}
+		}
+	}
+}
+
+// readLane offers the commits that are new on a lane to its reader, oldest first.
+// Git parents carry objects and prove nothing: what counts is what the device
+// signed (DESIGN 3 "Reading a chain").
+func (r *round) readLane(l *lane, ref string, tip wire.ObjectID) error {
+	if tip == r.tips[ref] {
+		return nil
+	}
+	commits, stands, err := r.advance(ref, tip, "the lane of "+r.deviceName(l.device.ID))
+	if err != nil {
+		return err
+	}
+	pieces, of := r.pieces(l, ref, commits)
+	accepted, outcomes := l.reader.Read(pieces)
+	l.pending = append(l.pending, accepted...)
+	l.changed = true
+	r.res.Fetched += len(accepted)
+	for i, o := range outcomes {
+		if err := r.laneOutcome(l, ref, of[i], o); err != nil {
+			return err
+		}
+	}
+	if !stands && len(accepted) == 0 {
+		return nil // nothing new in it: what we have stays, and the host is put right
+	}
+	return r.moveTip(ref, tip)
+}
+
+// pieces are the commits that this lane's device signed, with their entries.
+func (r *round) pieces(l *lane, ref string, commits []gitstore.CommitRef) (pieces []chain.Piece, of []gitstore.CommitRef) {
+	for _, c := range commits {
+		v, err := r.laneCommit(l, c)
+		var entries map[uint64][]byte
+		if err == nil {
+			entries, err = r.entries(c.Tree)
+		}
+		if err == nil {
+			err = r.place(l.device.ID, *v.Message.Ledger)
+		}
+		if err != nil {
+			r.warn("%s: ignoring commit %.10s: %v", ref, c.ID, err)
+			continue
+		}
+		pieces, of = append(pieces, chain.Piece{Commit: v, Entries: entries}), append(of, c)
+	}
+	return pieces, of
+}
+
+func (r *round) laneCommit(l *lane, c gitstore.CommitRef) (chain.Verified, error) {
+	if c.Err != nil {
+		return chain.Verified{}, c.Err
+	}
+	return r.verified(c, chain.Lane, func(d wire.DeviceID) (membership.Device, bool) { return l.device, d == l.device.ID })
+}
+
+// entries reads the entries that a lane commit's tree adds.
+func (r *round) entries(tree wire.ObjectID) (map[uint64][]byte, error) {
+	root, err := r.s.repo.Tree(tree)
+	if err != nil {
+		return nil, err
+	}
+	if len(root) != 1 || root[0].Name != "entries" || root[0].Mode != gitstore.ModeDir {
+		return nil, errors.New("its tree is not of a lane commit's form")
+	}
+	files, err := r.s.repo.Tree(root[0].ID)
+	if err != nil {
+		return nil, err
+	}
+	out := make(map[uint64][]byte, len(files))
+	for _, f := range files {
+		i, err := strconv.ParseUint(f.Name, 10, 64)
+		if err != nil || f.Mode != gitstore.ModeFile || chain.EntryPath(i) != "entries/"+f.Name {
+			return nil, fmt.Errorf("%q is no name of an entry", f.Name)
+		}
+		if out[i], err = r.s.repo.Blob(f.ID, wire.MaxEntry); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// applyAll applies every verified entry whose causal past is there, until nothing
+// moves any more. Any order that respects the entries' dependencies gives the
+// same state; what can't be applied yet is held.
+func (r *round) applyAll(ctx context.Context) error {
+	for moved := true; moved; {
+		moved = false
+		for _, d := range r.order {
+			n, err := r.applyLane(ctx, r.lanes[d])
+			if err != nil {
+				return err
+			}
+			moved = moved || n > 0
+		}
+	}
+	for _, d := range r.order {
+		l := r.lanes[d]
+		if l.blocked != "" && l.SetAside == "" {
+			r.warn("entries of %s are held: %s", r.deviceName(d), l.blocked)
+		}
+		if l.changed {
+			if err := l.save(r.v, r.epoch().O); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (r *round) applyLane(ctx context.Context, l *lane) (n int, err error) {
+	for len(l.pending) > 0 && l.SetAside == "" {
+		if err := ctx.Err(); err != nil {
+			return n, err
+		}
+		wait, err := r.applyEntry(l, l.pending[0])
+		var wrong *wrongEntry
+		switch {
+		case errors.As(err, &wrong):
+			r.setAside(l, wrong)
+			return n, nil
+		case err != nil:
+			return n, err
+		case wait != "":
+			l.blocked = wait
+			return n, nil
+		}
+		l.pending, l.blocked, l.changed = l.pending[1:], "", true
+		n++
+	}
+	return n, nil
+}
+
+// wrongEntry is an entry that is wrong by its own content: the lane ends before
+// it, for this epoch and for everybody (DESIGN 7).
+type wrongEntry struct {
+	index  uint64
+	reason string
+}
+
+func (e *wrongEntry) Error() string { return fmt.Sprintf("entry %d: %s", e.index, e.reason) }
+
+func (l *lane) wrong(format string, args ...any) error {
+	return &wrongEntry{l.log.Len(), fmt.Sprintf(format, args...)}
+}
+
+// applyEntry opens the next entry of a lane, checks it in three steps, and folds
+// its transactions. wait is what it has to wait for; then nothing was done.
+func (r *round) applyEntry(l *lane, stored []byte) (wait string, err error) {
+	e, err := r.openEntry(l, stored)
+	if err != nil {
+		return "", err
+	}
+	if wait, err = r.checkLedger(l, e); wait != "" || err != nil {
+		return wait, err
+	}
+	past := l.Past
+	for _, seen := range e.Seen {
+		w, p, err := r.checkSeen(l, seen)
+		if w != "" || err != nil {
+			return w, err
+		}
+		past = max(past, p)
+	}
+	for _, tx := range e.Transactions {
+		if past, err = r.applyTransaction(l, e, &tx, past); err != nil {
+			return "", err
+		}
+	}
+	l.log.Append(stored)
+	l.Ledger, l.Past, l.Seen = e.Ledger, past, mergeSeen(l.Seen, e.Seen)
+	r.applied = true
+	return "", putValue(r.v, bucketHead, headKey(r.epoch().O, l.device.ID, l.log.Len()), headState{Root: l.log.Head().Root, Past: past})
+}
+
+func (r *round) openEntry(l *lane, stored []byte) (*merge.LaneEntry, error) {
+	dev := wire.DeviceKeyHash(l.device.Key)
+	key := r.secret.LaneKey(r.epoch().O, dev)
+	plain, err := key.Open(seal.LaneAD(r.epoch().O, dev, l.log.Len()), stored, wire.MaxEntry)
+	if err != nil {
+		return nil, l.wrong("it does not open: %v", err)
+	}
+	e, err := merge.DecodeEntry(plain)
+	if err != nil {
+		return nil, l.wrong("%v", err)
+	}
+	return e, nil
+}
+
+// checkLedger: the author's ledger is ours, as far as it goes, and never goes back.
+func (r *round) checkLedger(l *lane, e *merge.LaneEntry) (wait string, err error) {
+	switch then, ok := r.roster().At(e.Ledger.Number); {
+	case !ok:
+		return fmt.Sprintf("they stand on ledger entry %d, which the host does not show", e.Ledger.Number), nil
+	case then.Head() != e.Ledger:
+		return "", l.wrong("it stands on another branch of the ledger at entry %d", e.Ledger.Number)
+	case e.Ledger.Number < l.Ledger.Number:
+		return "", l.wrong("its ledger position goes back from %d to %d", l.Ledger.Number, e.Ledger.Number)
+	case !then.MayWriteLane(l.device.ID):
+		return "", l.wrong("its author may not write at ledger entry %d", e.Ledger.Number)
+	}
+	return "", nil
+}
+
+// checkSeen: what the author says it saw exists, is what everybody else saw, and
+// never goes back. It returns the greatest time in that part of the causal past.
+func (r *round) checkSeen(l *lane, seen merge.Seen) (wait string, past uint64, err error) {
+	if seen.Device == l.device.ID || seen.Device.IsZero() {
+		return "", 0, l.wrong("it names a lane that it can't have seen")
+	}
+	if old, ok := findSeen(l.Seen, seen.Device); ok && seen.Len <= old.Len {
+		return "", 0, l.wrong("what it saw of %s goes back from %d to %d", seen.Device, old.Len, seen.Len)
+	}
+	if seen.Device == r.me.Device && seen.Len > r.lanes[r.me.Device].reader.Head().Len {
+		r.ownShort = max(r.ownShort, seen.Len)
+	}
+	var head headState
+	ok, err := getValue(r.v, bucketHead, headKey(r.epoch().O, seen.Device, seen.Len), &head)
+	if err != nil {
+		return "", 0, err
+	}
+	if !ok {
+		return fmt.Sprintf("they have seen %d entries of %s, which the host does not show", seen.Len, r.deviceName(seen.Device)), 0, nil
+	}
+	if head.Root != seen.Root {
+		return "", 0, l.wrong("it has seen other entries of %s than exist", seen.Device)
+	}
+	return "", head.Past, nil
+}
+
+// applyTransaction folds one transaction, or notes why it has no effect.
+// The verdict depends on its causal past only, so it never flips (DESIGN 8).
+func (r *round) applyTransaction(l *lane, e *merge.LaneEntry, tx *merge.Transaction, past uint64) (uint64, error) {
+	reason := r.refuse(l, e, tx, past)
+	if l.device.ID == r.me.Device {
+		done, err := r.ownCame(tx, reason)
+		if done || err != nil {
+			l.Number = max(l.Number, tx.Number)
+			return max(past, tx.Time), err
+		}
+	}
+	state := view.Pushed
+	if reason != "" {
+		state = view.Refused
+		r.res.Refused++
+	}
+	if _, err := r.v.AppendLog(logRow(tx, l.device.ID, l.device.Member, state, reason)); err != nil {
+		return past, err
+	}
+	if reason != "" {
+		return past, nil
+	}
+	if _, err := r.v.Apply(l.device.ID, l.device.Member, tx.Stamp(l.device.ID), tx.Ops); err != nil {
+		return past, err
+	}
+	r.clock.observe(tx.Time)
+	l.Number = tx.Number
+	return max(past, tx.Time), nil
+}
+
+// refuse names the rule that a transaction breaks; empty if it has effect.
+func (r *round) refuse(l *lane, e *merge.LaneEntry, tx *merge.Transaction, past uint64) string {
+	if tx.Number <= l.Number {
+		return fmt.Sprintf("its number %d was given before", tx.Number)
+	}
+	if tx.Marked() {
+		return "it claims to be issued again, and no epoch was sealed"
+	}
+	if err := merge.CheckTime(tx, past, r.me.Opening); err != nil {
+		return err.Error()
+	}
+	then, _ := r.roster().At(e.Ledger.Number)
+	if role := then.RoleOf(l.device.ID); role < membership.Editor {
+		return fmt.Sprintf("a %s may not write", role)
+	}
+	return r.schemas.check(e.Ledger.Number, tx.Ops)
+}
+
+func findSeen(list []merge.Seen, d wire.DeviceID) (merge.Seen, bool) {
+	i, ok := slices.BinarySearchFunc(list, d, func(s merge.Seen, d wire.DeviceID) int { return bytes.Compare(s.Device[:], d[:]) })
+	if !ok {
+		return merge.Seen{}, false
+	}
+	return list[i], true
+}
+
+// mergeSeen puts a delta over a vector; both have ascending devices.
+func mergeSeen(list, delta []merge.Seen) []merge.Seen {
+	out := make([]merge.Seen, 0, len(list)+len(delta))
+	for len(list) > 0 && len(delta) > 0 {
+		switch c := bytes.Compare(list[0].Device[:], delta[0].Device[:]); {
+		case c < 0:
+			out, list = append(out, list[0]), list[1:]
+		case c > 0:
+			out, delta = append(out, delta[0]), delta[1:]
+		default:
+			out, list, delta = append(out, delta[0]), list[1:], delta[1:]
+		}
+	}
+	return append(append(out, list...), delta...)
+}
+
+// known lists the object that a walk stops at, if there is one.
+func known(id wire.ObjectID) []wire.ObjectID {
+	if id.IsZero() {
+		return nil
+	}
+	return []wire.ObjectID{id}
+}
+
+// firstLine of a reason that may hold what a stranger wrote.
+func firstLine(s string) string {
+	line, _, _ := strings.Cut(s, "\n")
+	return line
+}

@@ -1,0 +1,314 @@
+package space
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/espace-git/espace-git/chain"
+	"github.com/espace-git/espace-git/gitstore"
+	"github.com/espace-git/espace-git/internal/wire"
+	"github.com/espace-git/espace-git/membership"
+	"github.com/espace-git/espace-git/merge"
+	"github.com/espace-git/espace-git/seal"
+	"github.com/espace-git/espace-git/view"
+)
+
+// maxCommits bounds how many new commits of one ref a round looks at: a host that
+// drowns a chain in junk costs that much and no more.
+const maxCommits = 200_000
+
+// round is one reading of what the host shows, inside one transaction of the
+// local store: all of what it verified and applied becomes durable, or nothing.
+type round struct {
+	s   *Space
+	v   *view.Tx
+	res *SyncResult
+
+	ledger  *ledger
+	me      self
+	secret  seal.Secret // of the open epoch; zero while waiting to be let in
+	clock   *clock
+	schemas schemas
+	lanes   map[wire.DeviceID]*lane
+	order   []wire.DeviceID // of lanes, so that every run goes the same way
+
+	tips     map[string]wire.ObjectID // last verified on the host, by ref
+	repairs  []gitstore.RefUpdate     // refs to put right under a lease
+	found    []string                 // violations
+	applied  bool                     // something was folded
+	ownShort uint64                   // how long others saw the own lane, if longer than the host shows
+	now      time.Time
+}
+
+// newRound loads what the store knows.
+func (s *Space) newRound(v *view.Tx, res *SyncResult) (*round, error) {
+	r := &round{s: s, v: v, res: res, lanes: map[wire.DeviceID]*lane{}, tips: map[string]wire.ObjectID{}, now: s.opts.Now()}
+	var err error
+	if r.ledger, err = s.ledgerAt(v); err != nil {
+		return nil, err
+	}
+	if r.me, err = loadSelf(v); err != nil {
+		return nil, err
+	}
+	if r.clock, err = loadClock(v); err != nil {
+		return nil, err
+	}
+	if r.schemas, err = loadSchemas(v); err != nil {
+		return nil, err
+	}
+	for pair, err := range v.Each(bucketTip, nil) {
+		if err != nil {
+			return nil, err
+		}
+		r.tips[string(pair.Key)] = wire.ObjectID(pair.Value)
+	}
+	return r, r.loadSecret()
+}
+
+func (r *round) roster() *membership.Roster { return r.ledger.roster }
+
+func (r *round) epoch() wire.Epoch {
+	if r.ledger.roster == nil {
+		return wire.Epoch{O: r.s.id} // an epoch's identity is its opening entry; the first one is genesis
+	}
+	return r.ledger.roster.Epoch().Epoch
+}
+
+// warn notes something that the user should see and that accuses nobody.
+func (r *round) warn(format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if !slices.Contains(r.res.Warnings, text) && len(r.res.Warnings) < maxWarnings {
+		r.res.Warnings = append(r.res.Warnings, text)
+	}
+}
+
+const maxWarnings = 100
+
+// junk reports a ref that can't be read. Nobody signed it, so nobody is accused;
+// if the chain was readable before, it is put right.
+func (r *round) junk(ref string, tip wire.ObjectID, err error) error {
+	r.warn("%s: the host shows no readable chain there: %v", ref, err)
+	r.repair(ref, tip)
+	return nil
+}
+
+// repair plans to move a ref from what the host shows back to what was verified.
+func (r *round) repair(ref string, shown wire.ObjectID) {
+	if last := r.tips[ref]; !last.IsZero() && last != shown {
+		r.repairs = append(r.repairs, gitstore.RefUpdate{Name: ref, Old: shown, New: last})
+	}
+}
+
+// takenBack: the host once showed last and now shows something that does not
+// stand on it. That is no accident of the protocol, which only ever adds.
+func (r *round) takenBack(ref string, shown wire.ObjectID, what string) error {
+	text := fmt.Sprintf("the host took back what it had shown of %s (%s)", what, ref)
+	r.repair(ref, shown)
+	return r.violation(evidence{Kind: "taken-back", Text: text, Ref: ref, Before: r.tips[ref].String(), Shown: shown.String()})
+}
+
+// violation keeps evidence and lets the round go on: one who misbehaves stops
+// nobody else.
+func (r *round) violation(e evidence) error {
+	r.found = append(r.found, e.Text)
+	r.warn("%s", e.Text)
+	return e.save(r.v, r.now)
+}
+
+// advance is the way of every chain: which commits are new on a ref, and whether
+// they stand on what was verified. moved is false if there is nothing to read.
+func (r *round) advance(ref string, tip wire.ObjectID, what string) (commits []gitstore.CommitRef, stands bool, err error) {
+	last := r.tips[ref]
+	commits, err = r.s.repo.Commits([]wire.ObjectID{tip}, known(last), maxCommits)
+	if err != nil {
+		return nil, true, r.junk(ref, tip, err)
+	}
+	stands = last.IsZero() || slices.ContainsFunc(commits, func(c gitstore.CommitRef) bool { return slices.Contains(c.Parents, last) })
+	if !stands {
+		err = r.takenBack(ref, tip, what)
+	}
+	return commits, stands, err
+}
+
+// moveTip notes the tip of a chain that was read.
+func (r *round) moveTip(ref string, tip wire.ObjectID) error {
+	r.repairs = slices.DeleteFunc(r.repairs, func(u gitstore.RefUpdate) bool { return u.Name == ref })
+	r.tips[ref] = tip
+	return r.v.Put(bucketTip, []byte(ref), tip[:])
+}
+
+// read reads everything that the host shows: the ledger first, since it says who
+// may sign the rest.
+func (r *round) read(ctx context.Context, host map[string]wire.ObjectID) error {
+	before := r.ledger.len()
+	if tip, ok := host[r.s.refs.Ledger]; ok {
+		if err := r.readLedger(r.s.refs.Ledger, tip); err != nil {
+			return err
+		}
+	}
+	if r.roster() == nil {
+		return errNoLedger
+	}
+	e := r.epoch()
+	if tip, ok := host[r.s.refs.Keys(e)]; ok {
+		if err := r.readKeys(r.s.refs.Keys(e), tip); err != nil {
+			return err
+		}
+	}
+	if err := r.openItems(); err != nil {
+		return err
+	}
+	if err := r.standing(before); err != nil {
+		return err
+	}
+	if err := r.readLanes(ctx, host); err != nil {
+		return err
+	}
+	return r.missing(host)
+}
+
+// readLanes reads the lanes of the open epoch, and applies what can be applied.
+func (r *round) readLanes(ctx context.Context, host map[string]wire.ObjectID) error {
+	if r.secret.IsZero() {
+		return nil
+	}
+	for _, d := range r.roster().Devices() {
+		if !r.roster().MayWriteLane(d.ID) {
+			continue
+		}
+		l, err := r.loadLane(d)
+		if err != nil {
+			return err
+		}
+		r.lanes[d.ID] = l
+		r.order = append(r.order, d.ID)
+		ref := r.s.refs.Lane(r.epoch(), d.ID)
+		if tip, ok := host[ref]; ok {
+			if err := r.readLane(l, ref, tip); err != nil {
+				return err
+			}
+		}
+	}
+	r.strangers(host)
+	if err := r.applyAll(ctx); err != nil {
+		return err
+	}
+	if r.applied {
+		if err := seenChanged(r.v); err != nil {
+			return err
+		}
+	}
+	return r.clock.save(r.v)
+}
+
+// strangers reports refs among the lanes that no active device owns.
+func (r *round) strangers(host map[string]wire.ObjectID) {
+	for name := range host {
+		if n, ok := r.s.refs.Parse(name); ok && n.Kind == wire.RefLane && n.EpochName == r.epoch().Name() && r.lanes[n.Device] == nil {
+			r.warn("%s: ignored, no active device owns it", name)
+		}
+	}
+}
+
+// missing finds refs that the host showed before and does not show any more.
+func (r *round) missing(host map[string]wire.ObjectID) error {
+	for ref := range r.tips {
+		if _, ok := host[ref]; ok {
+			continue
+		}
+		n, _ := r.s.refs.Parse(ref)
+		what := "the " + string(n.Kind)
+		if n.Kind == wire.RefLane {
+			what = "the lane of " + r.deviceName(n.Device)
+		}
+		if err := r.takenBack(ref, wire.ObjectID{}, what); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// standing brings this device's own view of itself up to the ledger.
+func (r *round) standing(before int) error {
+	roster := r.roster()
+	opening := roster.Epoch()
+	was := r.me
+	r.me.Ledger, r.me.Epoch, r.me.Opening = roster.Head(), opening.Epoch, openingTime(opening)
+	r.me.Role = ""
+	if role := roster.RoleOf(r.me.Device); role != membership.NoRole {
+		r.me.Role = role.String()
+	}
+	if d, ok := roster.Device(r.me.Device); ok {
+		r.me.Member = d.Member
+	}
+	if r.me == was {
+		return nil
+	}
+	if r.ledger.len() != before {
+		if err := seenChanged(r.v); err != nil {
+			return err
+		}
+		if err := r.meet(); err != nil {
+			return err
+		}
+	}
+	return r.me.save(r.v)
+}
+
+// place notes that a device signed a position of our ledger. Newcomers need that
+// of a witness before their writes leave (DESIGN 6).
+func (r *round) place(d wire.DeviceID, p wire.Position) error {
+	if !r.roster().Holds(p) {
+		return nil
+	}
+	var last uint64
+	if _, err := getValue(r.v, bucketPlace, d[:], &last); err != nil || last >= p.Number {
+		return err
+	}
+	return putValue(r.v, bucketPlace, d[:], p.Number)
+}
+
+// witnessed reports whether enough others have signed a ledger that has this
+// device in it.
+func (r *round) witnessed() (bool, error) {
+	w, ok := r.roster().Witnesses(r.me.Device)
+	if !ok {
+		return true, nil // the founder's first device
+	}
+	var signed []wire.DeviceID
+	for pair, err := range r.v.Each(bucketPlace, nil) {
+		if err != nil {
+			return false, err
+		}
+		var n uint64
+		if err := wire.UnmarshalCBOR(pair.Value, &n); err != nil {
+			return false, err
+		}
+		if n >= w.Join.Number {
+			signed = append(signed, wire.DeviceID(pair.Key))
+		}
+	}
+	return w.Enough(signed), nil
+}
+
+// deviceName is for people: the member's name and the device's, as far as known.
+func (r *round) deviceName(d wire.DeviceID) string { return deviceName(r.v, r.roster(), d) }
+
+// verified accepts a commit of the open epoch's form that device signed.
+func (r *round) verified(c gitstore.CommitRef, kind chain.Kind, device func(wire.DeviceID) (membership.Device, bool)) (chain.Verified, error) {
+	u, err := chain.Parse(c.Raw)
+	if err != nil {
+		return chain.Verified{}, err
+	}
+	m := u.Claims()
+	d, ok := device(m.Device)
+	if !ok || m.Kind != kind || m.Space != r.s.id || m.Epoch != r.epoch().O {
+		return chain.Verified{}, fmt.Errorf("it is of another kind, space, epoch or device")
+	}
+	return u.Verify(d.Key)
+}
+
+// openingTime is an epoch's opening as stamps count it.
+func openingTime(o membership.Opening) uint64 { return merge.FromMillis(o.Time.UnixMilli()) }
