@@ -158,13 +158,13 @@ func appendJSONNumber(b []byte, literal string) ([]byte, error) {
 	if err != nil || math.IsInf(f, 0) {
 		return nil, fmt.Errorf("number %s is beyond a double", cut(literal))
 	}
-	if strings.Trim(literal, "-0123456789") == "" && math.Abs(f) > wire.MaxInt {
-		return nil, fmt.Errorf("integer %s is beyond 2^53: make it a string", cut(literal))
-	}
 	if f == 0 {
 		return append(b, '0'), nil
 	}
 	text, err := json.Marshal(f)
+	if integer := strings.Trim(literal, "-0123456789") == ""; integer && string(text) != literal {
+		return nil, fmt.Errorf("integer %s loses digits as a number: make it a string", cut(literal))
+	}
 	return append(b, text...), err
 }
 

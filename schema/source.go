@@ -1,15 +1,17 @@
 package schema
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/scanner"
 	"github.com/goccy/go-yaml/token"
 )
 
@@ -46,8 +48,8 @@ func readYAML(src []byte) (out item, err error) {
 	if err != nil {
 		return item{}, err
 	}
-	tokens := lexer.Tokenize(text)
-	if err := checkTokens(tokens); err != nil {
+	tokens, err := tokenize(text)
+	if err != nil {
 		return item{}, err
 	}
 	file, err := parser.Parse(tokens, 0)
@@ -63,11 +65,30 @@ func readYAML(src []byte) (out item, err error) {
 	return readNode(file.Docs[0].Body, 0)
 }
 
+// tokenize stops at the first thing that is not YAML, and at the limits. Each
+// scan takes at least a byte, or it would never end.
+func tokenize(text string) (token.Tokens, error) {
+	var s scanner.Scanner
+	var tokens token.Tokens
+	s.Init(text)
+	for range len(text) + 1 {
+		next, err := s.Scan()
+		if err == io.EOF {
+			return tokens, checkTokens(tokens)
+		}
+		tokens.Add(next...)
+		if err != nil {
+			return nil, cmp.Or(checkTokens(tokens), invalid("not YAML"))
+		}
+		if len(tokens) > maxTokens {
+			return nil, invalid("more than %d tokens", maxTokens)
+		}
+	}
+	return nil, invalid("not YAML")
+}
+
 // checkTokens bounds what the parser has to do.
 func checkTokens(tokens token.Tokens) error {
-	if len(tokens) > maxTokens {
-		return invalid("more than %d tokens", maxTokens)
-	}
 	depth, dashes, line := 0, 0, 0
 	for _, t := range tokens {
 		if t.Position.Line != line {
