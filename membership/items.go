@@ -81,9 +81,11 @@ func DecodeItems(plain []byte) (Items, wire.DeviceID, error) {
 	case 0:
 		return c.Items, wire.DeviceID{}, nil
 	case len(wire.DeviceID{}):
-		return c.Items, wire.DeviceID(c.Device), nil
+		if dev := wire.DeviceID(c.Device); !dev.IsZero() {
+			return c.Items, dev, nil
+		}
 	}
-	return nil, wire.DeviceID{}, fmt.Errorf("private items: %w: device ID of %d bytes", ErrMalformed, len(c.Device))
+	return nil, wire.DeviceID{}, fmt.Errorf("private items: %w: no device ID", ErrMalformed)
 }
 
 // OpenItems checks the opened private part against the entry. Items that the

@@ -153,10 +153,10 @@ func (r *Roster) Openings() []Opening {
 }
 
 // Member looks a member up.
-func (r *Roster) Member(id wire.MemberID) (Member, bool) { return value(r.members.get(id)) }
+func (r *Roster) Member(id wire.MemberID) (Member, bool) { return given(r.members.get(id)) }
 
 // Device looks a device up, active or not.
-func (r *Roster) Device(id wire.DeviceID) (Device, bool) { return value(r.devices.get(id)) }
+func (r *Roster) Device(id wire.DeviceID) (Device, bool) { return given(r.devices.get(id)) }
 
 // Members lists the members in the order in which they came.
 func (r *Roster) Members() []Member {
@@ -179,7 +179,7 @@ func (r *Roster) Invite(id string) (Invite, bool) {
 	if err != nil {
 		return Invite{}, false
 	}
-	return value(r.invites.get(key))
+	return given(r.invites.get(key))
 }
 
 // InviteID is the ID of the invite that the entry with this hash made.
@@ -187,19 +187,42 @@ func InviteID(entry wire.Hash) string { return wire.Short(short(entry)) }
 
 func short(h wire.Hash) wire.DeviceID { return wire.DeviceID(h[:16]) }
 
-func value[T any](p *T, ok bool) (T, bool) {
+// given is what callers get: a copy of their own, so that a roster stays a value.
+func given[T interface{ clone() T }](p *T, ok bool) (T, bool) {
 	if !ok {
 		var none T
 		return none, false
 	}
-	return *p, true
+	return (*p).clone(), true
 }
 
-func list[K, V any](t table[K, *V], order func(a, b V) int) []V {
+func list[K any, V interface{ clone() V }](t table[K, *V], order func(a, b V) int) []V {
 	out := make([]V, 0, t.len())
 	for _, v := range t.all() {
-		out = append(out, *v)
+		out = append(out, (*v).clone())
 	}
 	slices.SortStableFunc(out, order)
 	return out
+}
+
+func (m Member) clone() Member {
+	m.Devices = slices.Clone(m.Devices)
+	if m.Recovery != nil {
+		m.Recovery = &Recovery{slices.Clone(m.Recovery.Key), m.Recovery.Recipient}
+	}
+	return m
+}
+
+func (d Device) clone() Device {
+	d.Key, d.Approvals = slices.Clone(d.Key), slices.Clone(d.Approvals)
+	if d.Invited != nil {
+		p := *d.Invited
+		d.Invited = &p
+	}
+	return d
+}
+
+func (i Invite) clone() Invite {
+	i.PublicKey = slices.Clone(i.PublicKey)
+	return i
 }
