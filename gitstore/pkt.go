@@ -204,6 +204,7 @@ var hostPhrases = []struct {
 	{"rpc failed", ErrUnreachable},
 	{"inflate: data stream error", ErrCorrupt},
 	{"does not exist", ErrNotRepository},
+	{"' not found", ErrNotRepository},
 }
 
 // clean makes foreign words fit for a terminal: one line, no control or
