@@ -154,4 +154,3 @@ func (r *round) direct(e *membership.Entry, items membership.Items) error {
 	}
 	return nil
 }
-

@@ -249,4 +249,3 @@ func deviceNameOr(name string) string {
 	}
 	return "device"
 }
-

@@ -22,8 +22,8 @@ import (
 // laneState is how far a lane has been read. Verified and applied differ while an
 // entry is held for something that it depends on.
 type laneState struct {
-	_        struct{} `cbor:",toarray"`
-	Applied  []byte   // chain.Log over the entries that were applied
+	_        struct{}      `cbor:",toarray"`
+	Applied  []byte        // chain.Log over the entries that were applied
 	Ledger   wire.Position // of the last applied entry
 	Seen     []merge.Seen  // of the last applied entry, whole; devices ascending
 	Past     uint64        // greatest time with effect in the causal past of the next entry
@@ -196,23 +196,33 @@ func (r *round) readLane(l *lane, ref string, tip wire.ObjectID) error {
 }
 
 // pieces are the commits that this lane's device signed, with their entries.
-func (r *round) pieces(l *lane, ref string, commits []gitstore.CommitRef) (pieces []chain.Piece, of []gitstore.CommitRef) {
+func (r *round) pieces(l *lane, ref string, commits []gitstore.CommitRef) ([]chain.Piece, []gitstore.CommitRef) {
+	pieces, of, junk := r.readPieces(l, commits)
+	for _, j := range junk {
+		r.warn("%s: ignoring %s", ref, j)
+	}
+	for _, p := range pieces {
+		if err := r.place(l.device.ID, *p.Commit.Ledger); err != nil {
+			r.warn("%s: %v", ref, err)
+		}
+	}
+	return pieces, of
+}
+
+func (r *round) readPieces(l *lane, commits []gitstore.CommitRef) (pieces []chain.Piece, of []gitstore.CommitRef, junk []string) {
 	for _, c := range commits {
 		v, err := r.laneCommit(l, c)
 		var entries map[uint64][]byte
 		if err == nil {
 			entries, err = r.entries(c.Tree)
 		}
-		if err == nil {
-			err = r.place(l.device.ID, *v.Message.Ledger)
-		}
 		if err != nil {
-			r.warn("%s: ignoring commit %.10s: %v", ref, c.ID, err)
+			junk = append(junk, fmt.Sprintf("commit %.10s: %v", c.ID, firstLine(err.Error())))
 			continue
 		}
 		pieces, of = append(pieces, chain.Piece{Commit: v, Entries: entries}), append(of, c)
 	}
-	return pieces, of
+	return pieces, of, junk
 }
 
 func (r *round) laneCommit(l *lane, c gitstore.CommitRef) (chain.Verified, error) {
@@ -400,7 +410,7 @@ func (r *round) checkSeen(l *lane, seen merge.Seen) (wait string, past uint64, e
 // The verdict depends on its causal past only, so it never flips (DESIGN 8).
 func (r *round) applyTransaction(l *lane, e *merge.LaneEntry, tx *merge.Transaction, past uint64) (uint64, error) {
 	reason := r.refuse(l, e, tx, past)
-	if l.device.ID == r.me.Device {
+	if l.device.ID == r.me.Device && !r.again {
 		done, err := r.ownCame(tx, reason)
 		if done || err != nil {
 			l.Number = max(l.Number, tx.Number)
@@ -412,7 +422,7 @@ func (r *round) applyTransaction(l *lane, e *merge.LaneEntry, tx *merge.Transact
 		state = view.Refused
 		r.res.Refused++
 	}
-	if _, err := r.v.AppendLog(logRow(tx, l.device.ID, l.device.Member, state, reason)); err != nil {
+	if err := r.note(l, tx, state, reason); err != nil {
 		return past, err
 	}
 	if reason != "" {
@@ -424,6 +434,15 @@ func (r *round) applyTransaction(l *lane, e *merge.LaneEntry, tx *merge.Transact
 	r.clock.observe(tx.Time)
 	l.Number = tx.Number
 	return max(past, tx.Time), nil
+}
+
+// note adds a transaction to the changelog, once.
+func (r *round) note(l *lane, tx *merge.Transaction, state view.State, reason string) error {
+	if r.again {
+		return nil
+	}
+	_, err := r.v.AppendLog(logRow(tx, l.device.ID, l.device.Member, state, reason))
+	return err
 }
 
 // refuse names the rule that a transaction breaks; empty if it has effect.

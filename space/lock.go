@@ -17,7 +17,7 @@ const syncPatience = 2 * time.Minute
 func (s *Space) lockSync(ctx context.Context) (unlock func(), err error) {
 	ctx, cancel := context.WithTimeout(ctx, syncPatience)
 	defer cancel()
-	unlock, err = filelock.Lock(ctx, filepath.Join(s.dir, markerDir, "lock"))
+	unlock, err = filelock.Lock(ctx, filepath.Join(s.repo.Dir(), "espace.lock"))
 	if errors.Is(err, context.DeadlineExceeded) {
 		return nil, join(ErrConflict, errors.New("another process is syncing this space"))
 	}

@@ -229,4 +229,3 @@ func (s *Space) AllowedSigners(ctx context.Context) (string, error) {
 	})
 	return chain.AllowedSigners(signers), err
 }
-

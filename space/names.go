@@ -6,9 +6,9 @@ import (
 
 	"github.com/espace-git/espace-git/internal/wire"
 	"github.com/espace-git/espace-git/membership"
+	"github.com/espace-git/espace-git/merge"
 	"github.com/espace-git/espace-git/schema"
 	"github.com/espace-git/espace-git/view"
-	"github.com/espace-git/espace-git/merge"
 )
 
 // text reads a name out of the local directory; empty if there is none.

@@ -303,4 +303,3 @@ read none of it: neither names nor contents.
 To use it you need a join link from a member, and the program ` + "`espace-git`" + `.
 Changes made here by hand have no effect, and members will notice them.
 `
-

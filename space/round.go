@@ -38,6 +38,7 @@ type round struct {
 	repairs  []gitstore.RefUpdate     // refs to put right under a lease
 	found    []string                 // violations
 	applied  bool                     // something was folded
+	again    bool                     // it was folded before: the changelog has it already
 	ownShort uint64                   // how long others saw the own lane, if longer than the host shows
 	now      time.Time
 }

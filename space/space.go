@@ -21,7 +21,7 @@ import (
 //	.espace/space     its ID
 //	.espace/git/      a bare repository: what the host has, and more
 //	.espace/store.db  journal, view, cursors, outbox; encrypted
-//	.espace/lock      held by the process that syncs
+//	.espace/git/espace.lock  held by the process that syncs
 //
 // The keys lie apart, in the user's home.
 const (

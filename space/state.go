@@ -72,7 +72,9 @@ func loadSelf(v *view.Tx) (self, error) {
 
 func (me self) save(v *view.Tx) error { return putValue(v, bucketMeta, []byte("self"), me) }
 
-func (me self) mayWrite() bool { return me.Role == "owner" || me.Role == "admin" || me.Role == "editor" }
+func (me self) mayWrite() bool {
+	return me.Role == "owner" || me.Role == "admin" || me.Role == "editor"
+}
 
 func (me self) refusal() error {
 	if me.Role == "" {

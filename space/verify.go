@@ -1,0 +1,280 @@
+package space
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/espace-git/espace-git/chain"
+	"github.com/espace-git/espace-git/internal/wire"
+	"github.com/espace-git/espace-git/membership"
+	"github.com/espace-git/espace-git/merge"
+	"github.com/espace-git/espace-git/view"
+)
+
+// VerifyOptions say how much is verified.
+type VerifyOptions struct {
+	// Full folds all operations anew, too, and compares the result with the view.
+	Full bool
+}
+
+// VerifyResult is what an audit found.
+type VerifyResult struct {
+	OK         bool     `json:"ok"`
+	Entries    int      `json:"entries"`    // of the ledger
+	Lanes      int      `json:"lanes"`      // that have entries
+	Operations int      `json:"operations"` // in them
+	Problems   []string `json:"problems"`   // never null
+}
+
+// Verify reads what is stored in git again from the first commit: every signature,
+// hash and root, and every entry's content. It trusts nothing that was noted
+// before and asks no host. Problems, and evidence that was kept earlier, make the
+// error ErrViolation; the result is complete all the same.
+func (s *Space) Verify(ctx context.Context, o VerifyOptions) (*VerifyResult, error) {
+	res := &VerifyResult{Problems: []string{}}
+	err := s.db.View(ctx, func(v *view.Tx) error {
+		a := &audit{s: s, v: v, res: res}
+		return a.run(ctx)
+	})
+	if err == nil && o.Full {
+		err = s.foldAgain(ctx, res)
+	}
+	if err != nil {
+		return res, classify(err)
+	}
+	if res.OK = len(res.Problems) == 0; !res.OK {
+		return res, join(ErrViolation, fmt.Errorf("%d problems: %s", len(res.Problems), res.Problems[0]))
+	}
+	return res, nil
+}
+
+// audit is one reading of everything, from nothing.
+type audit struct {
+	s   *Space
+	v   *view.Tx
+	res *VerifyResult
+	r   *round // what the store says
+}
+
+func (a *audit) problem(format string, args ...any) {
+	a.res.Problems = append(a.res.Problems, fmt.Sprintf(format, args...))
+}
+
+func (a *audit) run(ctx context.Context) (err error) {
+	if a.r, err = a.s.newRound(a.v, &SyncResult{}); err != nil {
+		return err
+	}
+	if a.r.roster() == nil {
+		return errNoLedger
+	}
+	a.ledger()
+	for _, d := range a.r.roster().Devices() {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := a.lane(d); err != nil {
+			return err
+		}
+		a.s.opts.Progress(Progress{Phase: "verifying lanes", Done: int64(a.res.Lanes)})
+	}
+	problems, err := a.v.Check()
+	a.res.Problems = append(a.res.Problems, problems...)
+	if err != nil {
+		return err
+	}
+	return a.kept()
+}
+
+// ledger: the commits of `main` give exactly the ledger that is in force here.
+func (a *audit) ledger() {
+	a.res.Entries = a.r.ledger.len()
+	tip, ok := a.r.tips[a.s.refs.Ledger]
+	if !ok {
+		return // not on a host yet
+	}
+	commits, err := a.s.repo.Commits([]wire.ObjectID{tip}, nil, maxCommits)
+	if err != nil {
+		a.problem("ledger: %v", err)
+		return
+	}
+	lr := &ledgerReader{repo: a.s.repo, ledger: new(ledger), space: a.s.id, blobs: map[wire.ObjectID]bool{}}
+	lr.read(commits)
+	switch got, want := lr.ledger, a.r.ledger; {
+	case got.len() < want.len():
+		a.problem("ledger: git has %d entries, %d were verified before", got.len(), want.len())
+	case got.entries[want.len()-1].Hash != want.entries[want.len()-1].Hash:
+		a.problem("ledger: git has another entry %d than was verified before", want.len()-1)
+	}
+}
+
+// lane: the commits give the log that was verified, and every entry opens.
+func (a *audit) lane(d membership.Device) error {
+	ref := a.s.refs.Lane(a.r.epoch(), d.ID)
+	tip, ok := a.r.tips[ref]
+	if !ok || a.r.secret.IsZero() {
+		return nil
+	}
+	name := a.r.deviceName(d.ID)
+	l, err := a.r.loadLane(d)
+	if err != nil {
+		a.problem("lane of %s: %v", name, err)
+		return nil
+	}
+	commits, err := a.s.repo.Commits([]wire.ObjectID{tip}, nil, maxCommits)
+	if err != nil {
+		a.problem("lane of %s: %v", name, err)
+		return nil
+	}
+	fresh := &lane{device: d, reader: chain.NewLaneReader(a.s.id, a.r.epoch().O, d.Key), log: new(chain.Log)}
+	pieces, _, _ := a.r.readPieces(fresh, commits)
+	entries, _ := fresh.reader.Read(pieces)
+	if root, ok := fresh.reader.RootAt(l.reader.Head().Len); !ok || root != l.reader.Head().Root {
+		a.problem("lane of %s: git does not have the %d entries that were verified before", name, l.reader.Head().Len)
+	}
+	a.entries(name, l, fresh, entries)
+	if l.SetAside != "" {
+		a.problem("lane of %s is set aside: %s", name, l.SetAside)
+	}
+	return nil
+}
+
+func (a *audit) entries(name string, l, fresh *lane, entries [][]byte) {
+	if len(entries) > 0 {
+		a.res.Lanes++
+	}
+	for i, stored := range entries {
+		if l.SetAside != "" && uint64(i) >= l.log.Len() {
+			return // known to be wrong from here on
+		}
+		e, err := a.r.openEntry(fresh, stored)
+		if err != nil {
+			a.problem("lane of %s: %v", name, err)
+			return
+		}
+		fresh.log.Append(stored)
+		for _, tx := range e.Transactions {
+			a.res.Operations += len(tx.Ops)
+		}
+	}
+}
+
+// kept: evidence of what can't be put right stays a problem.
+func (a *audit) kept() error {
+	list, err := loadEvidence(a.v)
+	for _, e := range list {
+		if e.Kind != "taken-back" {
+			a.problem("%s (%s)", e.Text, e.Time.Format("2006-01-02"))
+		}
+	}
+	return err
+}
+
+var errUndo = errors.New("undo")
+
+// foldAgain folds everything from git and the journal in a transaction that is
+// taken back, and compares the digest of the result with that of the view.
+func (s *Space) foldAgain(ctx context.Context, res *VerifyResult) error {
+	err := s.db.Update(ctx, func(v *view.Tx) error {
+		before, err := v.Digest()
+		if err != nil {
+			return err
+		}
+		if err := s.rebuild(ctx, v); err != nil {
+			return err
+		}
+		after, err := v.Digest()
+		if err != nil {
+			return err
+		}
+		if before != after {
+			res.Problems = append(res.Problems, "the view is not what git and the journal fold to: `espace-git doctor --rebuild`")
+		}
+		return errUndo
+	})
+	if errors.Is(err, errUndo) {
+		return nil
+	}
+	return err
+}
+
+// rebuild makes the view's rows anew from the lanes in git and the journal.
+func (s *Space) rebuild(ctx context.Context, v *view.Tx) error {
+	if err := v.ClearRows(); err != nil {
+		return err
+	}
+	for _, bucket := range []string{bucketLane, bucketReader, bucketPage, bucketHead, bucketHeld} {
+		for pair, err := range v.Each(bucket, nil) {
+			if err != nil {
+				return err
+			}
+			if err := v.Delete(bucket, pair.Key); err != nil {
+				return err
+			}
+		}
+	}
+	r, err := s.newRound(v, &SyncResult{})
+	if err != nil {
+		return err
+	}
+	r.again = true
+	local := map[string]wire.ObjectID{}
+	for ref, tip := range r.tips {
+		if n, ok := s.refs.Parse(ref); ok && n.Kind == wire.RefLane {
+			local[ref] = tip
+			delete(r.tips, ref)
+		}
+	}
+	if err := r.readLanes(ctx, local); err != nil {
+		return err
+	}
+	return r.foldJournal()
+}
+
+// foldJournal applies the own transactions that are not in the lane yet.
+func (r *round) foldJournal() error {
+	rows, err := r.v.PendingJournal(0)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		tx, err := merge.DecodeTransaction(row.Tx)
+		if err != nil {
+			return fmt.Errorf("local store: journal: %w", err)
+		}
+		if _, err := r.v.Apply(r.me.Device, r.me.Member, tx.Stamp(r.me.Device), tx.Ops); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Doctor checks the local store and repairs what it can; with rebuild it makes
+// the view anew from git and the journal. It says what it did.
+func (s *Space) Doctor(ctx context.Context, rebuild bool) (did []string, err error) {
+	unlock, err := s.lockSync(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
+	if err := s.repo.Consolidate(ctx); err != nil {
+		return nil, err
+	}
+	did = append(did, "packed the local repository")
+	err = s.db.Update(ctx, func(v *view.Tx) error {
+		problems, err := v.Check()
+		if err != nil {
+			return err
+		}
+		for _, p := range problems {
+			did = append(did, "found: "+p)
+		}
+		if !rebuild && len(problems) == 0 {
+			did = append(did, "checked the local store: it is well")
+			return nil
+		}
+		did = append(did, "made the view anew from git and the journal")
+		return s.rebuild(ctx, v)
+	})
+	return did, classify(err)
+}
