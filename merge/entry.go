@@ -81,6 +81,21 @@ func (t *Transaction) Stamp(device wire.DeviceID) Stamp {
 	return Stamp{t.Time, t.Before, device, t.Number}.normal()
 }
 
+// Resaw replaces a stamp in what the transaction's deletes say that they saw.
+// A device whose own transaction gets another number or time when it is signed
+// calls it on the later ones that wait with it, else a delete of a row that the
+// device itself had just written would have missed that write.
+func (t *Transaction) Resaw(old, settled Stamp) {
+	old, settled = old.normal(), settled.normal()
+	for i := range t.Ops {
+		for j := range t.Ops[i].Saw {
+			if s := &t.Ops[i].Saw[j]; s.Stamp.normal() == old {
+				s.Stamp = settled
+			}
+		}
+	}
+}
+
 // LaneEntry is what one device says at one place of its lane (DESIGN 7).
 //
 //	[[number, hash], [[device, length, root], …], [transaction, …]]

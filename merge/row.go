@@ -1,6 +1,9 @@
 package merge
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // TableOptions are the parts of a table's schema that the fold depends on.
 type TableOptions struct {
@@ -64,12 +67,14 @@ func (s *RowState) covered() bool {
 }
 
 func (s *RowState) coveredAt(column uint32) Stamp {
-	for _, c := range s.Covered {
-		if c.Column == column {
-			return c.Stamp
-		}
+	if i, ok := findSaw(s.Covered, column); ok {
+		return s.Covered[i].Stamp
 	}
 	return Stamp{}
+}
+
+func findSaw(list []Saw, column uint32) (int, bool) {
+	return slices.BinarySearchFunc(list, column, func(c Saw, column uint32) int { return cmp.Compare(c.Column, column) })
 }
 
 // Stamp is the stamp of the write that won a column, zero if there is none.
@@ -173,9 +178,7 @@ func (s *RowState) take(column uint32, stamp Stamp) bool {
 }
 
 func (s *RowState) find(column uint32) (int, bool) {
-	return slices.BinarySearchFunc(s.Cells, column, func(c CellStamp, column uint32) int {
-		return int(int64(c.Column) - int64(column))
-	})
+	return slices.BinarySearchFunc(s.Cells, column, func(c CellStamp, column uint32) int { return cmp.Compare(c.Column, column) })
 }
 
 // bury raises the delete that wins over everything at or below it, and returns
@@ -206,9 +209,7 @@ func (s *RowState) cover(stamp Stamp, saw []Saw) {
 		if w.Stamp = w.Stamp.normal(); stamp.Less(w.Stamp) {
 			continue
 		}
-		i, ok := slices.BinarySearchFunc(s.Covered, w.Column, func(c Saw, column uint32) int {
-			return int(int64(c.Column) - int64(column))
-		})
+		i, ok := findSaw(s.Covered, w.Column)
 		if !ok {
 			s.Covered = slices.Insert(s.Covered, i, w)
 		} else {

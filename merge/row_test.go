@@ -384,6 +384,25 @@ func TestSeal(t *testing.T) {
 	}
 }
 
+// A delete that waits to be signed sees the own write before it, also when that
+// gets another stamp.
+func TestResaw(t *testing.T) {
+	opt := TableOptions{UpdateWins: true}
+	draft, settled := Stamp{10, 10, device(1), 1}, Stamp{20, 20, device(1), 5}
+	insert := Op{Kind: Insert, Table: 1, Row: row(1), Cells: []Cell{{1, value("a")}}}
+	seen, _ := ApplyOp(RowState{}, draft, &insert, opt)
+	tx := Transaction{Number: 6, Time: 21, Ops: []Op{{Kind: Delete, Table: 1, Row: row(1), Saw: seen.Saw()}}}
+	signed, _ := ApplyOp(RowState{}, settled, &insert, opt)
+	signed, _ = ApplyOp(signed, tx.Stamp(device(1)), &tx.Ops[0], opt)
+	if !signed.Live() {
+		t.Fatal("gone by a delete that saw another stamp")
+	}
+	tx.Resaw(draft, settled)
+	if signed, _ = ApplyOp(signed, tx.Stamp(device(1)), &tx.Ops[0], opt); signed.Live() {
+		t.Error("the row is still there")
+	}
+}
+
 // ---------- vectors ----------
 
 func rowStories() map[string][]write {

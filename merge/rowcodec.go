@@ -34,7 +34,8 @@ const minStamp = 8 + 1 + 16 + 1
 
 // AppendRowState appends the encoding of s to b.
 func AppendRowState(b []byte, s *RowState) []byte {
-	table := s.stamps()
+	var buf [4]Stamp
+	table := s.stamps(buf[:0])
 	flags := byte(0)
 	if !s.Inserted.IsZero() {
 		flags |= rowInserted
@@ -68,10 +69,8 @@ func AppendRowState(b []byte, s *RowState) []byte {
 	return w.b
 }
 
-// stamps are the different stamps of s in order of first use.
-func (s *RowState) stamps() []Stamp {
-	var buf [4]Stamp
-	table := buf[:0]
+// stamps appends the different stamps of s in order of first use.
+func (s *RowState) stamps(table []Stamp) []Stamp {
 	add := func(t Stamp) {
 		if t = t.normal(); !t.IsZero() && !slices.Contains(table, t) {
 			table = append(table, t)
@@ -85,7 +84,7 @@ func (s *RowState) stamps() []Stamp {
 	for i := range s.Covered {
 		add(s.Covered[i].Stamp)
 	}
-	return slices.Clone(table)
+	return table
 }
 
 type rowWriter struct {

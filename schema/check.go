@@ -59,6 +59,17 @@ func CheckOp(s *Schema, op *merge.Op) error {
 	if op.Kind == merge.Insert {
 		return t.checkRequired(op.Cells)
 	}
+	return t.checkSaw(op.Saw)
+}
+
+// checkSaw bounds what a delete leaves in a row's state: columns that were never
+// given out can't have been seen; 0 stands for the insert.
+func (t *Table) checkSaw(saw []merge.Saw) error {
+	for _, s := range saw {
+		if s.Column >= t.Next {
+			return &OpError{Rule: "column", Table: t.Name, Column: fmt.Sprintf("#%d", s.Column)}
+		}
+	}
 	return nil
 }
 

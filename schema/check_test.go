@@ -40,6 +40,8 @@ tables:
 		{"insert null", "", op(merge.Insert, name, cell(t, 2, nil), due)},
 		{"update", "", op(merge.Update, cell(t, 2, int64(1)))},
 		{"delete", "", op(merge.Delete)},
+		{"delete that saw", "", &merge.Op{Kind: merge.Delete, Table: 1, Row: someID, Saw: []merge.Saw{{Column: 0}, {Column: 3}}}},
+		{"delete that saw too much", "column", &merge.Op{Kind: merge.Delete, Table: 1, Row: someID, Saw: []merge.Saw{{Column: 4}}}},
 		{"no such table", "table", &merge.Op{Kind: merge.Delete, Table: 9, Row: someID}},
 		{"no such column", "column", op(merge.Update, cell(t, 4, nil))},
 		{"wrong type", "type", op(merge.Update, cell(t, 2, "1"))},
