@@ -295,3 +295,116 @@ func readJSON(t testing.TB, file string) (out any) {
 	}
 	return out
 }
+
+// ---------- stamps and times ----------
+
+type timeVector struct {
+	Name    string `json:"name"`
+	Opening string `json:"opening"`
+	Past    string `json:"past"`
+	Now     string `json:"now"`
+	Next    string `json:"next"` // NextTime(now, past, opening)
+	Least   string `json:"least"`
+	Most    string `json:"most"` // the bounds of CheckTime
+}
+
+func sampleTimes() []timeVector {
+	const opening = 1_700_000_000_000 << 16
+	say := func(name string, now, past, opening uint64) timeVector {
+		next := NextTime(now, past, opening)
+		return timeVector{name, fmt.Sprint(opening), fmt.Sprint(past), fmt.Sprint(now), fmt.Sprint(next),
+			fmt.Sprint(max(past, opening) + 1), fmt.Sprint(bound(past, opening))}
+	}
+	return []timeVector{
+		say("clock right", opening+5<<16, opening+3<<16, opening),
+		say("nothing seen", opening+5<<16, 0, opening),
+		say("clock before the opening", 5, 0, opening),
+		say("clock behind what was seen", opening+5<<16, opening+9<<16, opening),
+		say("clock far ahead", opening+3*Ahead, opening+1, opening),
+		say("someone dated to the bound", opening+5<<16, opening+Ahead, opening),
+		say("someone went beyond", 3*opening, opening+Ahead+7, opening),
+		say("the last time", MaxTime, MaxTime-1, opening),
+	}
+}
+
+func TestTimeVectors(t *testing.T) {
+	const file = "time.json"
+	if *update {
+		writeVectors(t, file, sampleTimes())
+	}
+	if d := cmp.Diff(readJSON(t, file), jsonOf(t, sampleTimes())); d != "" {
+		t.Error(d)
+	}
+	for _, v := range sampleTimes() { // the bounds that the file names are those that CheckTime keeps
+		number := func(s string) (n uint64) {
+			if _, err := fmt.Sscan(s, &n); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		past, opening, least, most := number(v.Past), number(v.Opening), number(v.Least), number(v.Most)
+		for time, ok := range map[uint64]bool{least - 1: false, least: true, most: true, most + 1: false} {
+			if err := CheckTime(&Transaction{Time: time}, past, opening); (err == nil) != (ok && time <= MaxTime) {
+				t.Errorf("%s: %d: %v", v.Name, time, err)
+			}
+		}
+	}
+}
+
+// sampleStamps ascend.
+func sampleStamps() []Stamp {
+	return []Stamp{
+		{Time: 1, Before: 1, Device: device(9), Number: 9},
+		{Time: 2, Before: 2, Device: device(1), Number: 8},
+		{Time: 2, Before: 2, Device: device(1), Number: 9},
+		{Time: 2, Before: 2, Device: device(2), Number: 1},
+		{Time: 2, Before: 3, Device: device(1), Number: 1},
+		{Time: 2, Before: 1 << 60, Device: device(1), Number: 1},
+		{Time: 3, Before: 3, Device: device(0), Number: 1},
+		{Time: 1 << 60, Before: 1 << 60, Device: device(0xff), Number: MaxNumber},
+	}
+}
+
+func TestStampVectors(t *testing.T) {
+	const file = "stamp.json"
+	var says []any
+	for i, s := range sampleStamps() {
+		says = append(says, map[string]any{"stamp": sayStamp(s), "sealed at 2": sayStamp(s.Lower(2))})
+		if i > 0 && !sampleStamps()[i-1].Less(s) {
+			t.Errorf("stamp %d does not ascend", i)
+		}
+	}
+	if *update {
+		writeVectors(t, file, says)
+	}
+	if d := cmp.Diff(readJSON(t, file), jsonOf(t, says)); d != "" {
+		t.Error(d)
+	}
+}
+
+// last-number-2^63: the last number is a number, the one after it is none, and
+// nothing wraps: neither in an entry nor in a stamp.
+func TestAttackLastNumber(t *testing.T) {
+	last := &LaneEntry{Transactions: []Transaction{{Number: MaxNumber, Time: MaxTime}}}
+	b, err := EncodeEntry(last)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e, err := DecodeEntry(b); err != nil || e.Transactions[0].Number != MaxNumber {
+		t.Errorf("the last number: %v", err)
+	}
+	for _, n := range []uint64{MaxNumber + 1, 1<<64 - 1} {
+		last.Transactions[0].Number = n
+		if _, err := EncodeEntry(last); !errors.Is(err, wire.ErrMalformed) {
+			t.Errorf("number %d: %v", n, err)
+		}
+		raw := appendEntry(nil, last)
+		if _, err := DecodeEntry(raw); !errors.Is(err, wire.ErrMalformed) {
+			t.Errorf("number %d in bytes: %v", n, err)
+		}
+	}
+	low, high := Stamp{1, 1, device(1), MaxNumber - 1}, Stamp{1, 1, device(1), MaxNumber}
+	if !low.Less(high) {
+		t.Error("the last number loses to the one before")
+	}
+}
