@@ -41,6 +41,8 @@ var (
 	ErrAuth          = gitstore.ErrAuth
 	ErrNotRepository = gitstore.ErrNotRepository
 	ErrRefused       = gitstore.ErrRefused
+	// ErrAddress: the remote's URL is of a kind that is not used.
+	ErrAddress = gitstore.ErrURL
 )
 
 // classify lets callers match the errors of the packages below by this package's
