@@ -3,7 +3,6 @@ package identity
 import (
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"os"
 	"time"
@@ -75,13 +74,11 @@ func runAgent(stdin io.Reader, stdout io.Writer) error {
 }
 
 type agent struct {
-	start startWire
-	until time.Time // by the wall clock: it runs on while the machine sleeps
-	begun time.Time // by the monotonic clock: nobody turns it back
+	start startWire     // without its key
+	key   func() string // a function: nothing prints it
+	until time.Time     // by the wall clock: it runs on while the machine sleeps
+	begun time.Time     // by the monotonic clock: nobody turns it back
 }
-
-func (agent) Format(f fmt.State, _ rune) { io.WriteString(f, redacted) }
-func (agent) LogValue() slog.Value       { return slog.StringValue(redacted) }
 
 func readStart(stdin io.Reader) (*agent, error) {
 	b, err := io.ReadAll(io.LimitReader(stdin, maxStart))
@@ -93,6 +90,8 @@ func readStart(stdin io.Reader) (*agent, error) {
 	if err := wire.UnmarshalCBOR(b, &a.start); err != nil {
 		return nil, fmt.Errorf("start message: %w", ErrDamaged)
 	}
+	key := a.start.Key
+	a.key, a.start.Key = func() string { return key }, ""
 	a.until = time.Unix(a.start.Until, 0)
 	return a, nil
 }
@@ -167,6 +166,6 @@ func (a *agent) answer(c *net.UnixConn) (stop bool) {
 		_, _ = c.Write([]byte{statusRefused})
 		return false
 	}
-	_, _ = c.Write(append([]byte{statusOK}, a.start.Key...))
+	_, _ = c.Write(append([]byte{statusOK}, a.key()...))
 	return false
 }

@@ -185,6 +185,7 @@ var faultOps = map[string]faultOp{
 func TestFaults(t *testing.T) {
 	for name, op := range faultOps {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			home := newHome(t)
 			op.prepare(t, home)
 			before, steps := op.state(home), 0
