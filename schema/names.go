@@ -15,11 +15,12 @@ import (
 // reservedColumns are what every row has, or SQL's own names for a row.
 const reservedColumns = " id created_at created_by updated_at updated_by rowid oid _rowid_ "
 
-// reservedSQL are words that SQLite does not take as a bare name, and constants.
-const reservedSQL = " add all alter and as autoincrement between case check collate commit constraint create " +
+// reservedSQL are the words that SQLite does not take as a bare name of a table
+// or column (tried one by one), its constants, and operators.
+const reservedSQL = " add all alter and as autoincrement between case cast check collate commit constraint create " +
 	"current_date current_time current_timestamp default deferrable delete distinct drop else escape except exists " +
 	"false foreign from glob group having if in index indexed insert intersect into is isnull join like limit match " +
-	"natural not nothing notnull null on or order primary references regexp returning select set table then to " +
+	"natural not nothing notnull null on or order primary raise references regexp returning select set table then to " +
 	"transaction true union unique update using values when where without "
 
 // reservedTables are words of rules and actions (CEL), where a table's name

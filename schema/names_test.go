@@ -43,6 +43,8 @@ func TestAttackNames(t *testing.T) {
 		"sql-order":       "ORDER",
 		"sql-group":       "Group",
 		"sql-values":      "values",
+		"sql-cast":        "cast",
+		"sql-raise":       "Raise",
 		"sqlite-master":   "sqlite_master",
 		"store-prefix":    "espace_x",
 		"pragma":          "pragma_table_info",
