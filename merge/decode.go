@@ -173,7 +173,10 @@ func (d *decoder) cut(n int) []Cell {
 		return nil
 	}
 	if n > len(d.slab) {
-		d.slab = make([]Cell, max(n, min(slabCells, d.left()/minCell+1)))
+		if n > slabCells/8 { // keeps the rest of the slab: little is wasted
+			return make([]Cell, n)
+		}
+		d.slab = make([]Cell, max(n, min(slabCells, d.left()/minCell)))
 	}
 	cells := d.slab[:n:n]
 	d.slab = d.slab[n:]

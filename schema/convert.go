@@ -123,24 +123,27 @@ func mismatch(t Type, v any) error { return fmt.Errorf("%w: %T is no %s", ErrVal
 // convertRaw takes a JSON value as it stands in a document: for a json column
 // it is the value itself.
 func convertRaw(c *Column, raw json.RawMessage) (any, error) {
-	if text := strings.TrimSpace(string(raw)); text == "null" {
+	text := strings.TrimSpace(string(raw))
+	switch {
+	case text == "null":
 		return nil, nil
-	} else if c.Type == JSON {
+	case c.Type == JSON:
 		return canonicalJSON(text)
 	}
-	canonical, err := canonicalString(raw)
+	v, err := decodeScalar(text)
 	if err != nil {
 		return nil, err
 	}
-	return convert(c, canonical)
+	return convert(c, v)
 }
 
-// canonicalString decodes a JSON scalar without losing digits.
-func canonicalString(raw json.RawMessage) (any, error) {
-	dec := json.NewDecoder(strings.NewReader(string(raw)))
+// decodeScalar decodes a JSON value without losing digits or characters.
+func decodeScalar(text string) (any, error) {
+	dec := json.NewDecoder(strings.NewReader(text))
 	dec.UseNumber()
 	var v any
-	if err := dec.Decode(&v); err != nil {
+	err := dec.Decode(&v)
+	if err != nil || dec.InputOffset() != int64(len(text)) || !utf8.ValidString(text) || loneSurrogate(text) {
 		return nil, fmt.Errorf("%w: not JSON", ErrValue)
 	}
 	return v, nil
@@ -214,11 +217,19 @@ func toReal(v any) (any, error) {
 	case json.Number:
 		return parseReal(v.String())
 	}
-	n, err := toInt(v)
-	if err != nil {
+	n, ok := asInt(toInt(v))
+	if !ok {
 		return nil, mismatch(Real, v)
 	}
-	return float64(n.(int64)), nil
+	if n > wire.MaxInt || n < -wire.MaxInt {
+		return nil, fmt.Errorf("%w: integer %d loses digits as a real", ErrValue, n)
+	}
+	return float64(n), nil
+}
+
+func asInt(v any, err error) (int64, bool) {
+	n, ok := v.(int64)
+	return n, ok && err == nil
 }
 
 // finite also gives both zeros one form.

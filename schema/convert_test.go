@@ -60,9 +60,10 @@ func TestConvertRefuses(t *testing.T) {
 		in  any
 	}{
 		{Text, 5}, {Text, "\xff"}, {Text, "a\x00b"}, {Text, json.RawMessage("5")}, {Text, json.RawMessage(`{"a":1}`)}, {Text, []byte("a")},
+		{Text, json.RawMessage(`"\ud800"`)}, {Text, json.RawMessage("\"\xff\"")}, {Text, json.RawMessage(`"a" "b"`)}, {Text, json.RawMessage(``)},
 		{Int, 1.5}, {Int, "1.5"}, {Int, ""}, {Int, "0x10"}, {Int, "1_000"}, {Int, "9223372036854775808"}, {Int, uint64(1 << 63)}, {Int, 1e18},
 		{Int, true}, {Int, json.RawMessage("9223372036854775808")}, {Int, math.NaN()}, {Int, "١"},
-		{Real, math.NaN()}, {Real, math.Inf(1)}, {Real, "inf"}, {Real, "NaN"}, {Real, "1e999"}, {Real, "0x1p4"}, {Real, ""}, {Real, "1_0"},
+		{Real, math.NaN()}, {Real, math.Inf(1)}, {Real, "inf"}, {Real, "NaN"}, {Real, "1e999"}, {Real, "0x1p4"}, {Real, ""}, {Real, "1_0"}, {Real, int64(1<<53 + 1)}, {Real, true},
 		{Bool, 1}, {Bool, "yes"}, {Bool, "True"}, {Bool, ""},
 		{Bytes, "a"}, {Bytes, "AAF="}, {Bytes, 5},
 		{Time, "yesterday"}, {Time, ""}, {Time, 1.5}, {Time, "2026-02-30"}, {Time, time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)},

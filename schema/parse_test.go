@@ -5,6 +5,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -155,7 +156,12 @@ func TestYAMLBombs(t *testing.T) {
 	}
 	for name, src := range cases {
 		t.Run(name, func(t *testing.T) {
-			if _, err := Parse([]byte(src)); err == nil {
+			start := time.Now()
+			_, err := Parse([]byte(src))
+			if d := time.Since(start); d > 10*time.Second { // linear: milliseconds
+				t.Errorf("took %v", d)
+			}
+			if err == nil {
 				t.Error("taken")
 			} else if len(err.Error()) > 500 {
 				t.Errorf("error of %d bytes", len(err.Error()))
