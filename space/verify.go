@@ -33,7 +33,9 @@ type VerifyResult struct {
 // error ErrViolation; the result is complete all the same.
 func (s *Space) Verify(ctx context.Context, o VerifyOptions) (*VerifyResult, error) {
 	res := &VerifyResult{Problems: []string{}}
-	err := s.db.View(ctx, func(v *view.Tx) error {
+	// The view's check repairs what it finds, in a transaction that is taken back: an
+	// audit changes nothing.
+	err := s.undone(ctx, func(v *view.Tx) error {
 		a := &audit{s: s, v: v, res: res}
 		return a.run(ctx)
 	})
@@ -175,7 +177,7 @@ var errUndo = errors.New("undo")
 // foldAgain folds everything from git and the journal in a transaction that is
 // taken back, and compares the digest of the result with that of the view.
 func (s *Space) foldAgain(ctx context.Context, res *VerifyResult) error {
-	err := s.db.Update(ctx, func(v *view.Tx) error {
+	return s.undone(ctx, func(v *view.Tx) error {
 		before, err := v.Digest()
 		if err != nil {
 			return err
@@ -184,11 +186,18 @@ func (s *Space) foldAgain(ctx context.Context, res *VerifyResult) error {
 			return err
 		}
 		after, err := v.Digest()
-		if err != nil {
-			return err
-		}
-		if before != after {
+		if err == nil && before != after {
 			res.Problems = append(res.Problems, "the view is not what git and the journal fold to: `espace-git doctor --rebuild`")
+		}
+		return err
+	})
+}
+
+// undone runs fn in a transaction that is taken back.
+func (s *Space) undone(ctx context.Context, fn func(*view.Tx) error) error {
+	err := s.db.Update(ctx, func(v *view.Tx) error {
+		if err := fn(v); err != nil {
+			return err
 		}
 		return errUndo
 	})
