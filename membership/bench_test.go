@@ -52,6 +52,15 @@ func BenchmarkFold(b *testing.B) {
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/entry")
 		})
 	}
+	b.Run("batch", func(b *testing.B) {
+		entries := bigLedger()
+		for b.Loop() {
+			if _, _, err := Fold(nil, entries); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(len(entries)), "ns/entry")
+	})
 	b.Run("heap", func(b *testing.B) {
 		entries := bigLedger()
 		var m0, m1 runtime.MemStats

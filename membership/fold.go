@@ -14,6 +14,7 @@ type fold struct {
 	entry  *Entry
 	author *Device // nil when a newcomer brings its own entry
 	member *Member // the author's
+	good   signatures
 }
 
 // Genesis starts a ledger: a roster that holds the founder alone.
@@ -22,10 +23,10 @@ func Genesis(env []byte) (*Roster, *Entry, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	return judgeGenesis(u)
+	return judgeGenesis(u, nil)
 }
 
-func judgeGenesis(u *Unverified) (*Roster, *Entry, error) {
+func judgeGenesis(u *Unverified, good signatures) (*Roster, *Entry, error) {
 	if u.Number != 0 {
 		err := broken(ErrConflict, "genesis-first", "a ledger begins with number 0")
 		return nil, nil, ruleError(err, u, wire.DeviceID{})
@@ -38,7 +39,7 @@ func judgeGenesis(u *Unverified) (*Roster, *Entry, error) {
 		used:    newTable[wire.DeviceID, struct{}](compareBytes[wire.DeviceID]),
 		tries:   newTable[wire.DeviceID, wire.DeviceID](compareBytes[wire.DeviceID]),
 	}
-	return judge(nil, next, u)
+	return judge(nil, next, u, good)
 }
 
 // Apply takes the next entry: well-formed, signed by whom, applicable. On an
@@ -52,13 +53,15 @@ func (r *Roster) Apply(env []byte) (*Roster, *Entry, error) {
 }
 
 // Judge is Apply for an entry that Parse accepted.
-func (r *Roster) Judge(u *Unverified) (*Roster, *Entry, error) {
+func (r *Roster) Judge(u *Unverified) (*Roster, *Entry, error) { return r.judge(u, nil) }
+
+func (r *Roster) judge(u *Unverified, good signatures) (*Roster, *Entry, error) {
 	if err := r.place(u); err != nil {
 		return nil, nil, ruleError(err, u, wire.DeviceID{})
 	}
 	next := *r
 	next.follow(r)
-	return judge(r, &next, u)
+	return judge(r, &next, u, good)
 }
 
 // place checks that u is the next entry of this space.
@@ -76,12 +79,12 @@ func (r *Roster) place(u *Unverified) error {
 	return nil
 }
 
-func judge(was, next *Roster, u *Unverified) (*Roster, *Entry, error) {
-	body, bodyErr := u.body()
+func judge(was, next *Roster, u *Unverified, good signatures) (*Roster, *Entry, error) {
+	body, bodyErr := u.decoded()
 	if body == nil {
 		body, bodyErr = unknownBody{}, errUnknownKind(u.Kind)
 	}
-	f := &fold{was: was, next: next, entry: u.entry(body)}
+	f := &fold{was: was, next: next, entry: u.entry(body), good: good}
 	// Even a body that nobody can read is judged by who signed it: only then is
 	// it evidence, and not junk that the host made up.
 	signer, err := f.verify(u)
@@ -102,6 +105,12 @@ func errUnknownKind(kind string) error {
 	return broken(ErrUnknownKind, "unknown-kind", "kind %.40q", kind)
 }
 
+// decoded is body, done once.
+func (u *Unverified) decoded() (Body, error) {
+	u.once.Do(func() { u.decodedBody, u.decodedErr = u.body() })
+	return u.decodedBody, u.decodedErr
+}
+
 // body decodes and checks the body; nil when the kind is unknown.
 func (u *Unverified) body() (Body, error) {
 	b, ok := bodyOf(u.Kind)
@@ -120,7 +129,7 @@ func (f *fold) verify(u *Unverified) (wire.DeviceID, error) {
 	if err != nil {
 		return wire.DeviceID{}, err
 	}
-	if err := verifyEnvelope(u.Envelope, key, u.payload); err != nil {
+	if err := f.good.envelope(u, key); err != nil {
 		return wire.DeviceID{}, broken(ErrSignature, "signature", "by device %s", u.Author)
 	}
 	if f.author == nil && u.Kind != KindGenesis {

@@ -30,7 +30,7 @@ func FuzzParse(f *testing.F) {
 			t.Fatal("a second form of an envelope")
 		}
 		s.r.Judge(u)
-		judgeGenesis(u)
+		judgeGenesis(u, nil)
 	})
 }
 

@@ -12,11 +12,12 @@ type DeviceAddBody struct {
 func (*DeviceAddBody) Kind() string           { return KindDeviceAdd }
 func (*DeviceAddBody) least(*Roster) Role     { return Viewer }
 func (b *DeviceAddBody) newDevice() NewDevice { return b.Device }
+func (b *DeviceAddBody) join() *JoinBody      { return (*JoinBody)(b) }
 
 func (b *DeviceAddBody) wellFormed(e *Entry) error { return checkBearer(b.Device, b.Proof, e) }
 
 func (b *DeviceAddBody) apply(f *fold) error {
-	inv, err := f.admit(b.Invite, b.Seen, b.Device, b.Proof)
+	inv, err := f.admit(b.join())
 	if err != nil {
 		return err
 	}

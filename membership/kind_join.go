@@ -12,14 +12,29 @@ type JoinBody struct {
 	Seen   Place     `json:"seen"` // the head that the newcomer saw
 }
 
+// joiner is a body with the shape and the proof of a join.
+type joiner interface {
+	bearer
+	join() *JoinBody
+}
+
 func (*JoinBody) Kind() string           { return KindJoin }
 func (*JoinBody) least(*Roster) Role     { return Viewer }
 func (b *JoinBody) newDevice() NewDevice { return b.Device }
+func (b *JoinBody) join() *JoinBody      { return b }
+
+// message is what the proof is about.
+func (b *JoinBody) message(space wire.Hash, items map[string]wire.Hash, private []byte) JoinMessage {
+	return JoinMessage{
+		Space: space, Invite: b.Invite.Position(), Seen: b.Seen.Position(), Device: b.Device,
+		Private: wire.Sum(private), Items: items,
+	}
+}
 
 func (b *JoinBody) wellFormed(e *Entry) error { return checkBearer(b.Device, b.Proof, e) }
 
 func (b *JoinBody) apply(f *fold) error {
-	inv, err := f.admit(b.Invite, b.Seen, b.Device, b.Proof)
+	inv, err := f.admit(b)
 	if err != nil {
 		return err
 	}
@@ -50,7 +65,8 @@ func (f *fold) since(h History) uint64 {
 }
 
 // admit is what joins and device links share: it uses the invite once.
-func (f *fold) admit(at, seen Place, d NewDevice, p Proof) (Invite, error) {
+func (f *fold) admit(b *JoinBody) (Invite, error) {
+	at, seen := b.Invite, b.Seen
 	inv, err := f.was.inviteAt(at.Hash)
 	if err != nil {
 		return Invite{}, err
@@ -65,11 +81,8 @@ func (f *fold) admit(at, seen Place, d NewDevice, p Proof) (Invite, error) {
 	case seen.Number < at.Number || !f.was.Holds(seen.Position()):
 		return Invite{}, denied("seen-elsewhere", "the newcomer saw another ledger than this one") // join-moved-to-other-branch
 	}
-	msg := JoinMessage{
-		Space: f.was.space, Invite: at.Position(), Seen: seen.Position(), Device: d,
-		Private: wire.Sum(f.entry.Private), Items: f.entry.Items,
-	}
-	if err := p.verify(msg, inv.PublicKey); err != nil {
+	msg := b.message(f.was.space, f.entry.Items, f.entry.Private)
+	if err := b.Proof.verify(msg, inv.PublicKey, f.good); err != nil {
 		return Invite{}, err
 	}
 	inv.Used++

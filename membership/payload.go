@@ -3,6 +3,7 @@ package membership
 import (
 	"encoding/json"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/espace-git/espace-git/internal/wire"
@@ -92,6 +93,10 @@ type Unverified struct {
 
 	payload []byte
 	raw     json.RawMessage // the body
+
+	once        sync.Once
+	decodedBody Body
+	decodedErr  error
 }
 
 // Parse is the first step: one exact envelope around one exact payload. It does

@@ -74,15 +74,15 @@ func (p Proof) check() error {
 	return nil
 }
 
-func (p Proof) verify(m JoinMessage, invite ed25519.PublicKey) error {
-	if !ed25519.Verify(invite, m.Bytes(), p.Invite) {
+func (p Proof) verify(m JoinMessage, invite ed25519.PublicKey, good signatures) error {
+	if !good.verify(invite, m.Bytes(), p.Invite) {
 		return broken(ErrSignature, "proof-invite", "the invite's key did not sign this join")
 	}
-	return p.verifyDevice(m)
+	return p.verifyDevice(m, good)
 }
 
-func (p Proof) verifyDevice(m JoinMessage) error {
-	if !ed25519.Verify(m.Device.Key, m.Bytes(), p.Device) {
+func (p Proof) verifyDevice(m JoinMessage, good signatures) error {
+	if !good.verify(m.Device.Key, m.Bytes(), p.Device) {
 		return broken(ErrSignature, "proof-device", "the new device did not sign this join")
 	}
 	return nil

@@ -28,7 +28,9 @@ type Refusal struct {
 func (r *Roster) Read(envelopes [][]byte) Reading {
 	t := tree{base: r, at: map[wire.Hash]*twig{}, next: map[wire.Hash][]*twig{}}
 	t.out.Roster = r
-	for _, u := range t.parse(envelopes) {
+	batch := t.parse(envelopes)
+	t.good = ahead(r, batch)
+	for _, u := range batch {
 		t.judge(u)
 	}
 	t.climb()
@@ -41,6 +43,7 @@ type tree struct {
 	base *Roster
 	at   map[wire.Hash]*twig
 	next map[wire.Hash][]*twig
+	good signatures
 	out  Reading
 }
 
@@ -59,10 +62,10 @@ func (t *tree) refuse(env []byte, err error) {
 func (t *tree) parse(envelopes [][]byte) []*Unverified {
 	var out []*Unverified
 	seen := map[wire.Hash]bool{}
-	for _, env := range envelopes {
-		u, err := Parse(env)
-		if err != nil {
-			t.refuse(env, err)
+	all, errs := parseAll(envelopes)
+	for i, u := range all {
+		if errs[i] != nil {
+			t.refuse(envelopes[i], errs[i])
 			continue
 		}
 		if !seen[u.Hash] && !t.base.Holds(wire.Position{Number: u.Number, Hash: u.Hash}) {
@@ -78,7 +81,7 @@ func (t *tree) parse(envelopes [][]byte) []*Unverified {
 
 func (t *tree) judge(u *Unverified) {
 	before := t.before(u)
-	next, e, err := before.Judge(u)
+	next, e, err := before.judge(u, t.good)
 	if err != nil {
 		t.refuse(u.Envelope, err)
 		return

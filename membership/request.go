@@ -86,12 +86,5 @@ func (q *JoinRequest) check() error {
 	if err := checkBearer(q.Body.Device, q.Body.Proof, &Entry{Private: q.Private}); err != nil {
 		return err
 	}
-	return q.Body.Proof.verifyDevice(q.message())
-}
-
-func (q *JoinRequest) message() JoinMessage {
-	return JoinMessage{
-		Space: q.Space, Invite: q.Body.Invite.Position(), Seen: q.Body.Seen.Position(),
-		Device: q.Body.Device, Private: wire.Sum(q.Private), Items: q.Items,
-	}
+	return q.Body.Proof.verifyDevice(q.Body.message(q.Space, q.Items, q.Private), nil)
 }

@@ -49,7 +49,16 @@ func TestStoryEveryReaderAgrees(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, r := range []*Roster{again, heap} {
+	batch, entries, err := Fold(nil, s.entries)
+	if err != nil || len(entries) != len(s.entries) {
+		t.Fatalf("in a batch: %d entries, %v", len(entries), err)
+	}
+	half, _ := s.r.At(5)
+	rest, _, err := Fold(half, s.entries[6:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range []*Roster{again, heap, batch, rest} {
 		if r.Head() != s.r.Head() {
 			t.Fatalf("head %v, want %v", r.Head(), s.r.Head())
 		}
@@ -220,5 +229,66 @@ func TestOpenings(t *testing.T) {
 	}
 	if got := next.Openings(); len(got) != 2 || got[0] != s.r.Epoch() || got[1] != want || next.Epoch() != want {
 		t.Errorf("openings %+v", got)
+	}
+}
+
+// What is verified ahead changes no verdict: each entry that Apply refuses, Fold
+// refuses by the same rule, and keeps what was before.
+func TestFoldRefusesWhatApplyRefuses(t *testing.T) {
+	s := vectorLedger(t)
+	for i, env := range s.entries {
+		e := must(parseEnvelope(env))
+		badSig := envelope{e.payload, slices.Clone(e.signature)}
+		badSig.signature[9] ^= 1
+		for what, bad := range map[string][]byte{
+			"signature": badSig.print(),
+			"by-nobody": forgeBytes(t, "mallory", e.payload),
+			"form":      append(slices.Clone(env), ' '),
+		} {
+			chain := slices.Clone(s.entries)
+			chain[i] = bad
+			at, entries, err := Fold(nil, chain)
+			var want error
+			if i == 0 {
+				_, _, want = Genesis(bad)
+				if at != nil {
+					t.Fatalf("%s: a roster without genesis", what)
+				}
+			} else {
+				before, _ := s.r.At(uint64(i - 1))
+				if _, _, want = before.Apply(bad); at.Head() != before.Head() {
+					t.Fatalf("entry %d, %s: head at %d", i, what, at.Head().Number)
+				}
+			}
+			if want == nil || err == nil || err.Error() != want.Error() || len(entries) != i {
+				t.Errorf("entry %d, %s: %v, one by one %v", i, what, err, want)
+			}
+		}
+	}
+}
+
+func TestFoldChecksProofs(t *testing.T) {
+	s := with(t, map[string]Role{"eve": Editor})
+	link := s.invite("alice", "for bob", Editor)
+	honest := s.request("bob", link)
+	for rule, change := range map[string]func(*JoinRequest){
+		"":             func(*JoinRequest) {},
+		"proof-invite": func(q *JoinRequest) { q.Body.Proof.Invite = honest.Body.Proof.Device },
+		"proof-device": func(q *JoinRequest) { q.Body.Proof.Device = honest.Body.Proof.Invite },
+	} {
+		q := *honest
+		change(&q)
+		d := q.Draft(s.r)
+		d.Signer, d.Time = testKey("bob"), t0
+		env, err := d.sign(payload{Space: ref(s.r.Space()), Number: s.r.Head().Number + 1, Predecessor: s.r.Head().Hash})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _, err = Fold(nil, append(slices.Clone(s.entries), env))
+		if rule != "" {
+			wantRule(t, err, rule)
+		} else if err != nil {
+			t.Errorf("the honest join: %v", err)
+		}
 	}
 }

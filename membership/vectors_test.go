@@ -251,7 +251,7 @@ func TestVectorsProofs(t *testing.T) {
 		if !bytes.Equal(m.Bytes(), v.Message) {
 			t.Error("another message")
 		}
-		if err := v.Proof.verify(m, testKey("invite").Public().(ed25519.PublicKey)); err != nil {
+		if err := v.Proof.verify(m, testKey("invite").Public().(ed25519.PublicKey), nil); err != nil {
 			t.Error(err)
 		}
 	}
