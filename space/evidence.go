@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/espace-git/espace-git/chain"
@@ -28,16 +29,19 @@ type evidence struct {
 	Signed [][]byte  `json:"signed,omitempty" cbor:"8,keyasint,omitempty"` // commits or envelopes, as they were signed
 }
 
+// save keeps evidence, the same once: a host that goes on lying must not fill the
+// disk.
 func (e evidence) save(v *view.Tx, now time.Time) error {
+	id, err := wire.MarshalCBOR(evidence{Kind: e.Kind, Ref: e.Ref, Before: e.Before, Shown: e.Shown, Device: e.Device, Signed: e.Signed})
+	if err != nil {
+		return err
+	}
+	key := wire.Sum(id)
+	if _, ok, err := v.Get(bucketEvidence, key[:]); ok || err != nil {
+		return err
+	}
 	e.Millis = now.UnixMilli()
-	var n uint64
-	if _, err := getValue(v, bucketMeta, []byte("evidence"), &n); err != nil {
-		return err
-	}
-	if err := putValue(v, bucketMeta, []byte("evidence"), n+1); err != nil {
-		return err
-	}
-	return putValue(v, bucketEvidence, wire.U64(n), e)
+	return putValue(v, bucketEvidence, key[:], e)
 }
 
 func loadEvidence(v *view.Tx) ([]evidence, error) {
@@ -53,6 +57,7 @@ func loadEvidence(v *view.Tx) ([]evidence, error) {
 		e.Time = time.UnixMilli(e.Millis).UTC()
 		out = append(out, e)
 	}
+	slices.SortStableFunc(out, func(a, b evidence) int { return a.Time.Compare(b.Time) })
 	return out, nil
 }
 

@@ -10,6 +10,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"github.com/espace-git/espace-git/gitstore"
 	"github.com/espace-git/espace-git/identity"
 	"github.com/espace-git/espace-git/membership"
 	"github.com/espace-git/espace-git/seal"
@@ -123,7 +124,8 @@ func (s *Space) ask(ctx context.Context, l membership.Link, j JoinOptions) ([]by
 		return err
 	}
 	if j.Offline {
-		if err := s.readOnce(ctx, make); err != nil {
+		err := s.readThen(ctx, func(r *round, _ *gitstore.Batch, _ *display) error { return make(r) })
+		if err != nil {
 			return nil, err
 		}
 		return request.Encode()
@@ -178,28 +180,6 @@ func (s *Space) joinRequest(r *round, l membership.Link, j JoinOptions) (*member
 	}
 	return r.roster().NewJoin(l.Invite, membership.JoinParams{
 		Invite: l.InviteKey(), Signer: dev, Recipient: dev.Recipient(), Items: items.Hashes(), Private: mail,
-	})
-}
-
-// readOnce fetches and reads the ledger, and pushes nothing.
-func (s *Space) readOnce(ctx context.Context, fn func(*round) error) error {
-	host, err := s.host()
-	if err != nil {
-		return err
-	}
-	shown, _, err := s.fetchAll(ctx, host)
-	if err != nil {
-		return fmt.Errorf("fetching: %w", err)
-	}
-	return s.db.Update(ctx, func(v *view.Tx) error {
-		r, err := s.newRound(v, &SyncResult{})
-		if err != nil {
-			return err
-		}
-		if err := r.read(ctx, shown); err != nil {
-			return err
-		}
-		return fn(r)
 	})
 }
 

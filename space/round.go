@@ -142,9 +142,9 @@ func (r *round) moveTip(ref string, tip wire.ObjectID) error {
 
 // read reads everything that the host shows: the ledger first, since it says who
 // may sign the rest.
-func (r *round) read(ctx context.Context, host map[string]wire.ObjectID) error {
+func (r *round) read(ctx context.Context, host *display) error {
 	before := r.ledger.len()
-	if tip, ok := host[r.s.refs.Ledger]; ok {
+	if tip, ok := host.tip(r.s.refs.Ledger); ok {
 		if err := r.readLedger(r.s.refs.Ledger, tip); err != nil {
 			return err
 		}
@@ -153,7 +153,7 @@ func (r *round) read(ctx context.Context, host map[string]wire.ObjectID) error {
 		return errNoLedger
 	}
 	e := r.epoch()
-	if tip, ok := host[r.s.refs.Keys(e)]; ok {
+	if tip, ok := host.tip(r.s.refs.Keys(e)); ok {
 		if err := r.readKeys(r.s.refs.Keys(e), tip); err != nil {
 			return err
 		}
@@ -171,7 +171,7 @@ func (r *round) read(ctx context.Context, host map[string]wire.ObjectID) error {
 }
 
 // readLanes reads the lanes of the open epoch, and applies what can be applied.
-func (r *round) readLanes(ctx context.Context, host map[string]wire.ObjectID) error {
+func (r *round) readLanes(ctx context.Context, host *display) error {
 	if r.secret.IsZero() {
 		return nil
 	}
@@ -186,7 +186,7 @@ func (r *round) readLanes(ctx context.Context, host map[string]wire.ObjectID) er
 		r.lanes[d.ID] = l
 		r.order = append(r.order, d.ID)
 		ref := r.s.refs.Lane(r.epoch(), d.ID)
-		if tip, ok := host[ref]; ok {
+		if tip, ok := host.tip(ref); ok {
 			if err := r.readLane(l, ref, tip); err != nil {
 				return err
 			}
@@ -205,8 +205,8 @@ func (r *round) readLanes(ctx context.Context, host map[string]wire.ObjectID) er
 }
 
 // strangers reports refs among the lanes that no active device owns.
-func (r *round) strangers(host map[string]wire.ObjectID) {
-	for name := range host {
+func (r *round) strangers(host *display) {
+	for name := range host.refs {
 		if n, ok := r.s.refs.Parse(name); ok && n.Kind == wire.RefLane && n.EpochName == r.epoch().Name() && r.lanes[n.Device] == nil {
 			r.warn("%s: ignored, no active device owns it", name)
 		}
@@ -214,9 +214,9 @@ func (r *round) strangers(host map[string]wire.ObjectID) {
 }
 
 // missing finds refs that the host showed before and does not show any more.
-func (r *round) missing(host map[string]wire.ObjectID) error {
+func (r *round) missing(host *display) error {
 	for ref := range r.tips {
-		if _, ok := host[ref]; ok {
+		if _, ok := host.tip(ref); ok {
 			continue
 		}
 		n, _ := r.s.refs.Parse(ref)
@@ -224,7 +224,7 @@ func (r *round) missing(host map[string]wire.ObjectID) error {
 		if n.Kind == wire.RefLane {
 			what = "the lane of " + r.deviceName(n.Device)
 		}
-		if err := r.takenBack(ref, wire.ObjectID{}, what); err != nil {
+		if err := r.takenBack(ref, host.at(ref), what); err != nil {
 			return err
 		}
 	}

@@ -22,8 +22,7 @@ const (
 	bucketSeen     = "seen"     // version → seenState
 	bucketName     = "name"     // what + ID → text
 	bucketPlace    = "place"    // device → the newest ledger position that it signed
-	bucketEvidence = "evidence" // number → evidence
-	bucketWarning  = "warning"  // text → time first seen
+	bucketEvidence = "evidence" // hash → evidence
 	bucketOutbox   = "outbox"   // signed, not yet on the host
 	bucketTip      = "tip"      // ref → the tip last verified
 	bucketWrap     = "wrap"     // O ‖ recipient ‖ wrapper → 1: a signed wrap exists

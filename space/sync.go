@@ -10,7 +10,6 @@ import (
 
 	"github.com/espace-git/espace-git/gitstore"
 	"github.com/espace-git/espace-git/internal/wire"
-	"github.com/espace-git/espace-git/membership"
 	"github.com/espace-git/espace-git/view"
 )
 
@@ -65,9 +64,9 @@ func (s *Space) syncOnce(ctx context.Context, res *SyncResult) (again bool, viol
 		return false, nil, err
 	}
 	s.opts.Progress(Progress{Phase: "fetching"})
-	shown, failed, err := s.fetchAll(ctx, host)
+	shown, err := s.fetchAll(ctx, host)
 	if err != nil {
-		return false, nil, fmt.Errorf("fetching: %w", err)
+		return false, nil, err
 	}
 	batch := s.repo.Batch()
 	var updates []gitstore.RefUpdate
@@ -77,7 +76,7 @@ func (s *Space) syncOnce(ctx context.Context, res *SyncResult) (again bool, viol
 		if err != nil {
 			return err
 		}
-		for ref, why := range failed {
+		for ref, why := range shown.failed {
 			r.warn("%s: the host does not have what it names: %v", ref, why)
 		}
 		if err := r.read(ctx, shown); err != nil {
@@ -103,6 +102,9 @@ func (s *Space) syncOnce(ctx context.Context, res *SyncResult) (again bool, viol
 		return false, violations, nil
 	}
 	s.opts.Progress(Progress{Phase: "pushing"})
+	if err := clearTheWay(ctx, host, updates, shown); err != nil {
+		return false, violations, fmt.Errorf("pushing: %w", err)
+	}
 	pushed, err := host.Push(ctx, updates, gitstore.PushOptions{})
 	if err != nil {
 		return false, violations, fmt.Errorf("pushing: %w", err)
@@ -111,51 +113,11 @@ func (s *Space) syncOnce(ctx context.Context, res *SyncResult) (again bool, viol
 	return lost || more, violations, err
 }
 
-// fetchAll asks for the ledger and for the open epoch's refs.
-func (s *Space) fetchAll(ctx context.Context, host gitstore.Remote) (shown map[string]wire.ObjectID, failed map[string]error, err error) {
-	var e wire.Epoch
-	err = s.db.View(ctx, func(v *view.Tx) error {
-		me, err := loadSelf(v)
-		e = me.Epoch
-		return err
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	if e.O.IsZero() {
-		e.O = s.id
-	}
-	got, err := host.Fetch(ctx, gitstore.FetchRequest{Patterns: []string{
-		s.refs.Ledger, s.refs.Keys(e), s.refs.Order(e), s.refs.Lanes(e) + "*",
-	}})
-	if err != nil {
-		return nil, nil, err
-	}
-	shown = maps.Clone(got.Refs)
-	for ref := range got.Failed {
-		delete(shown, ref) // as if it were not there: what was verified is put back
-	}
-	return shown, got.Failed, nil
-}
-
-// fetch is fetchAll where nothing is known yet but the space's ID.
-func (s *Space) fetch(ctx context.Context, host gitstore.Remote, id wire.Hash) (map[string]wire.ObjectID, error) {
-	e := wire.Epoch{O: id}
-	got, err := host.Fetch(ctx, gitstore.FetchRequest{Patterns: []string{s.refs.Ledger, s.refs.Keys(e)}})
-	if err != nil {
-		return nil, err
-	}
-	for ref, why := range got.Failed {
-		return nil, fmt.Errorf("%s: %w", ref, why)
-	}
-	return got.Refs, nil
-}
-
 // write decides what to push: what the host lost, wraps for newcomers, and what
 // waits in the journal.
-func (r *round) write(b *gitstore.Batch, shown map[string]wire.ObjectID) ([]gitstore.RefUpdate, error) {
+func (r *round) write(b *gitstore.Batch, shown *display) ([]gitstore.RefUpdate, error) {
 	updates := r.repairs
-	host := maps.Clone(shown)
+	host := maps.Clone(shown.refs)
 	for _, u := range updates {
 		r.warn("%s: putting back what the host had taken back", u.Name)
 		host[u.Name] = u.New
@@ -171,7 +133,7 @@ func (r *round) write(b *gitstore.Batch, shown map[string]wire.ObjectID) ([]gits
 		if u.Name == "" {
 			continue
 		}
-		u.Old = shown[u.Name] // what the host really shows is what the lease is on
+		u.Old = shown.at(u.Name) // what the host really shows is what the lease is on
 		updates = slices.DeleteFunc(updates, func(old gitstore.RefUpdate) bool { return old.Name == u.Name })
 		updates = append(updates, u)
 	}
@@ -292,129 +254,4 @@ func (s *Space) look(ctx context.Context, fn func(*round) error) error {
 		}
 		return fn(r)
 	}))
-}
-
-// propose puts one entry into the ledger. draft makes it for the ledger as it
-// stands; if somebody is faster it is made anew, and names the tries that lost,
-// so that nobody takes the race for a fork (DESIGN 4).
-func (s *Space) propose(ctx context.Context, draft func(*round) (membership.Draft, map[string][]byte, error)) (*membership.Entry, error) {
-	unlock, err := s.lockSync(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer unlock()
-	var tries []wire.Hash
-	for range maxTries {
-		e, lost, err := s.proposeOnce(ctx, tries, draft)
-		if err != nil || e != nil {
-			return e, classify(err)
-		}
-		if lost != nil {
-			tries = append(tries, *lost)
-		}
-	}
-	return nil, join(ErrConflict, errors.New("the ledger kept changing: try again"))
-}
-
-func (s *Space) proposeOnce(ctx context.Context, tries []wire.Hash, draft func(*round) (membership.Draft, map[string][]byte, error)) (_ *membership.Entry, lost *wire.Hash, err error) {
-	host, err := s.host()
-	if err != nil {
-		return nil, nil, err
-	}
-	shown, _, err := s.fetchAll(ctx, host)
-	if err != nil {
-		return nil, nil, fmt.Errorf("fetching: %w", err)
-	}
-	batch := s.repo.Batch()
-	var update gitstore.RefUpdate
-	var entry *membership.Entry
-	err = s.db.Update(ctx, func(v *view.Tx) error {
-		r, err := s.newRound(v, &SyncResult{})
-		if err != nil {
-			return err
-		}
-		if err := r.read(ctx, shown); err != nil {
-			return err
-		}
-		if len(r.found) > 0 {
-			return join(ErrViolation, errors.New(strings.Join(r.found, "; ")))
-		}
-		entry, update, err = r.next(batch, shown, tries, draft)
-		if err != nil {
-			return err
-		}
-		return batch.Flush()
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	pushed, err := host.Push(ctx, []gitstore.RefUpdate{update}, gitstore.PushOptions{})
-	if err != nil {
-		return nil, nil, fmt.Errorf("pushing: %w", err)
-	}
-	if err := pushed.Err(); errors.Is(err, gitstore.ErrConflict) {
-		return nil, &entry.Hash, nil
-	} else if err != nil {
-		return nil, nil, fmt.Errorf("pushing the ledger: %w", err)
-	}
-	return entry, nil, s.db.Update(ctx, func(v *view.Tx) error {
-		r, err := s.newRound(v, &SyncResult{})
-		if err != nil {
-			return err
-		}
-		return r.readStanding(update.Name, update.New)
-	})
-}
-
-// readStanding reads an own entry back from the own repository.
-func (r *round) readStanding(ref string, tip wire.ObjectID) error {
-	before := r.ledger.len()
-	if err := r.readLedger(ref, tip); err != nil {
-		return err
-	}
-	if err := r.openItems(); err != nil {
-		return err
-	}
-	return r.standing(before)
-}
-
-// next signs the next entry and the commit that carries it.
-func (r *round) next(b *gitstore.Batch, shown map[string]wire.ObjectID, tries []wire.Hash, draft func(*round) (membership.Draft, map[string][]byte, error)) (*membership.Entry, gitstore.RefUpdate, error) {
-	var none gitstore.RefUpdate
-	d, values, err := draft(r)
-	if err != nil {
-		return nil, none, err
-	}
-	d.Time, d.Signer, d.Tries = r.now, r.s.keys.Device(), tries
-	if len(values) > 0 {
-		if d.Items, d.Private, err = r.privateNext(values); err != nil {
-			return nil, none, err
-		}
-	}
-	envelope, err := r.roster().Propose(d)
-	if err != nil {
-		return nil, none, err
-	}
-	first := r.ledger.len()
-	if err := r.ledger.add(envelope); err != nil {
-		return nil, none, err
-	}
-	entry := r.ledger.entries[first]
-	ref := r.s.refs.Ledger
-	msg := r.ledgerMessage(first)
-	msg.Device = r.s.keys.Device().ID()
-	id, err := r.commit(b, ref, shown[ref], ledgerTree(b, r.ledger.envelopes), msg)
-	return entry, gitstore.RefUpdate{Name: ref, Old: shown[ref], New: id}, err
-}
-
-func (r *round) privateNext(values map[string][]byte) (map[string]wire.Hash, []byte, error) {
-	if r.secret.IsZero() {
-		return nil, nil, join(ErrWaiting, fmt.Errorf("%w", ErrWaiting))
-	}
-	items, err := salted(r.s.opts.Rand, values)
-	if err != nil {
-		return nil, nil, err
-	}
-	box, err := private(r.s.opts.Rand, r.secret, r.roster().Head().Hash, items)
-	return items.Hashes(), box, err
 }

@@ -227,10 +227,10 @@ func (s *Space) rebuild(ctx context.Context, v *view.Tx) error {
 		return err
 	}
 	r.again = true
-	local := map[string]wire.ObjectID{}
+	local := &display{refs: map[string]wire.ObjectID{}}
 	for ref, tip := range r.tips {
 		if n, ok := s.refs.Parse(ref); ok && n.Kind == wire.RefLane {
-			local[ref] = tip
+			local.refs[ref] = tip
 			delete(r.tips, ref)
 		}
 	}

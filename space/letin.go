@@ -1,0 +1,183 @@
+package space
+
+import (
+	"fmt"
+	"path"
+	"slices"
+	"time"
+
+	"github.com/espace-git/espace-git/chain"
+	"github.com/espace-git/espace-git/gitstore"
+	"github.com/espace-git/espace-git/internal/wire"
+	"github.com/espace-git/espace-git/membership"
+	"github.com/espace-git/espace-git/seal"
+)
+
+// letIn wraps the epoch's secret for every device that belongs and has no wrap
+// yet, and adds an own wrap for newcomers that this device can witness and nobody
+// has (DESIGN 6). It returns the files to add; nil if there is nothing to do.
+func (r *round) letIn() (map[string][]byte, error) {
+	if r.secret.IsZero() || r.me.Role == "" {
+		return nil, nil
+	}
+	add := map[string][]byte{}
+	for _, d := range r.roster().Recipients() {
+		needed, err := r.needsWrap(d)
+		if err != nil || !needed {
+			if err != nil {
+				return nil, err
+			}
+			continue
+		}
+		file, err := seal.WrapSecrets(d.Recipient, seal.Wrap{Space: r.s.id, Secrets: r.secretsFor(d)})
+		if err != nil {
+			return nil, fmt.Errorf("wrapping for device %s: %w", d.ID, err)
+		}
+		add[seal.WrapPath(d.Recipient, r.me.Device, 0)] = file
+	}
+	return add, nil
+}
+
+func (r *round) needsWrap(d membership.Device) (bool, error) {
+	if d.ID == r.me.Device || r.expiredUnseen(d) {
+		return false, nil
+	}
+	makers, err := r.wrappers(d)
+	switch {
+	case err != nil, slices.Contains(makers, r.me.Device):
+		return false, err
+	case len(makers) == 0:
+		return true, nil
+	}
+	return r.shouldWitness(d)
+}
+
+// wrappers are the devices that signed a wrap for d in the open epoch.
+func (r *round) wrappers(d membership.Device) (makers []wire.DeviceID, err error) {
+	prefix := wrapKey(r.epoch().O, seal.RecipientName(d.Recipient), wire.DeviceID{})[:32+26]
+	for pair, err := range r.v.Each(bucketWrap, prefix) {
+		if err != nil {
+			return nil, err
+		}
+		makers = append(makers, wire.DeviceID(pair.Key[len(prefix):]))
+	}
+	return makers, nil
+}
+
+// shouldWitness: d has a wrap, but nobody whose word counts alone has signed a
+// ledger with d in it, and this device's word does.
+func (r *round) shouldWitness(d membership.Device) (bool, error) {
+	w, ok := r.roster().Witnesses(d.ID)
+	if !ok || !w.Enough([]wire.DeviceID{r.me.Device}) {
+		return false, nil
+	}
+	for _, id := range slices.Concat(w.Inviter, w.Owners) {
+		var n uint64
+		if _, err := getValue(r.v, bucketPlace, id[:], &n); err != nil {
+			return false, err
+		}
+		if n >= w.Join.Number {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// expiredUnseen: the join was first seen after its invite's expiry by the own
+// clock. Nobody wraps for it until an admin approves (DESIGN 6).
+func (r *round) expiredUnseen(d membership.Device) bool {
+	if d.Invited == nil || len(d.Approvals) > 0 {
+		return false
+	}
+	inv, ok := r.roster().Invite(membership.InviteID(d.Invited.Hash))
+	if !ok || inv.Expires.After(r.firstSeen(d)) {
+		return false
+	}
+	r.warn("%s joined by an invite that had expired: an admin lets it in with `member approve`", r.deviceName(d.ID))
+	return true
+}
+
+// firstSeen is when a device's join was first read here, by the own clock. A join
+// that is being read now is seen now.
+func (r *round) firstSeen(d membership.Device) time.Time {
+	var ms int64
+	if ok, err := getValue(r.v, bucketMet, d.ID[:], &ms); err != nil || !ok {
+		return r.now
+	}
+	return time.UnixMilli(ms)
+}
+
+// meet notes when devices were first seen.
+func (r *round) meet() error {
+	for _, d := range r.roster().Devices() {
+		_, met, err := r.v.Get(bucketMet, d.ID[:])
+		if err != nil {
+			return err
+		}
+		if met {
+			continue
+		}
+		if err := putValue(r.v, bucketMet, d.ID[:], r.now.UnixMilli()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// secretsFor lists what a device may hold: from its member's first epoch on.
+func (r *round) secretsFor(d membership.Device) []seal.EpochSecret {
+	m, _ := r.roster().Member(d.Member)
+	var out []seal.EpochSecret
+	for _, o := range r.roster().Openings() {
+		if o.Number < max(m.Since, r.roster().Kept()) {
+			continue
+		}
+		if b, ok := r.s.keys.Secret(o.O); ok {
+			if s, err := seal.SecretFrom(b); err == nil {
+				out = append(out, seal.EpochSecret{O: o.O, Secret: s})
+			}
+		}
+	}
+	return out
+}
+
+// keysUpdate is the commit that adds wraps to what the host shows.
+func (r *round) keysUpdate(b *gitstore.Batch, host map[string]wire.ObjectID) (gitstore.RefUpdate, error) {
+	add, err := r.letIn()
+	if err != nil || len(add) == 0 {
+		return gitstore.RefUpdate{}, err
+	}
+	ref := r.s.refs.Keys(r.epoch())
+	parent := host[ref]
+	files, err := r.wrapsOf(parent)
+	if err != nil {
+		files = nil // not a tree of ours: the wraps in older commits stay reachable
+	}
+	tree := keysTree(b, files, add)
+	adds := chain.AddsHash(add)
+	msg := r.message(chain.Keys)
+	msg.Adds = &adds
+	id, err := r.commit(b, ref, parent, tree, msg)
+	return gitstore.RefUpdate{Name: ref, Old: parent, New: id}, err
+}
+
+// keysTree is the tree with all files, old and new.
+func keysTree(b *gitstore.Batch, files map[string]wire.ObjectID, add map[string][]byte) wire.ObjectID {
+	dirs := map[string][]gitstore.TreeEntry{}
+	put := func(name string, id wire.ObjectID) {
+		dirs[path.Dir(name)] = append(dirs[path.Dir(name)], gitstore.TreeEntry{Name: path.Base(name), Mode: gitstore.ModeFile, ID: id})
+	}
+	for name, id := range files {
+		if _, again := add[name]; !again {
+			put(name, id)
+		}
+	}
+	for name, data := range add {
+		put(name, b.Blob(data))
+	}
+	var root []gitstore.TreeEntry
+	for dir, entries := range dirs {
+		root = append(root, gitstore.TreeEntry{Name: dir, Mode: gitstore.ModeDir, ID: b.Tree(entries)})
+	}
+	return b.Tree(root)
+}
