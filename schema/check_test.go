@@ -84,6 +84,9 @@ func TestCheckValue(t *testing.T) {
 			}
 		}
 	}
+	if err := checkValue(&Column{Type: Bytes}, raw(make([]byte, MaxCell))); !errors.Is(err, ErrValue) {
+		t.Errorf("a value beyond MaxCell: %v", err)
+	}
 	if checkValue(&Column{Type: Text}, nil) == nil || checkValue(&Column{Type: Counter}, raw(int64(1))) == nil {
 		t.Error("no value, or one of a document, is taken")
 	}
