@@ -136,7 +136,12 @@ func TestAttackInvites(t *testing.T) {
 	t.Run("guessed", func(t *testing.T) {
 		guess := link
 		guess.Secret[0] ^= 1
-		wantRule(t, base.fork().admit("mallory", base.request("mallory", guess)), "proof-invite")
+		err := base.fork().admit("mallory", base.request("mallory", guess))
+		wantRule(t, err, "proof-invite")
+		var re *RuleError
+		if errors.As(err, &re); !re.Signer.IsZero() {
+			t.Errorf("a stranger's join accuses %v", re.Signer)
+		}
 	})
 	t.Run("known-only-by-its-public-half", func(t *testing.T) { // what the host sees
 		p := base.joinParams("mallory", link)

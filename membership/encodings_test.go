@@ -1,6 +1,7 @@
 package membership
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"os"
@@ -100,5 +101,23 @@ func TestRosterIsAValue(t *testing.T) {
 	}
 	if d, _ := s.r.Device(id("eve")); !d.Key.Equal(testKey("eve").Public()) {
 		t.Error("device key changed")
+	}
+}
+
+func TestItemsRefuse(t *testing.T) {
+	_, good := testItems("member.name", "alice")
+	many := Items{}
+	for i := range maxItems + 1 {
+		many[strings.Repeat("x", i+1)] = Item{}
+	}
+	for name, plain := range map[string][]byte{
+		"nil": nil, "cut": good[:len(good)-1], "trailing": append(bytes.Clone(good), 0), "too-many": must(EncodeItems(many)),
+		"no-items": {0x82, 0x40, 0xf6}, "short-device": {0x82, 0x41, 1, 0xa0}, "too-big": make([]byte, wire.MaxPrivate+1),
+		"zero-device": must(EncodeJoinItems(wire.DeviceID{}, Items{})),
+		"short-salt":  bytes.Replace(good, []byte{0x58, 0x20}, []byte{0x58, 0x1f}, 1),
+	} {
+		if items, _, err := DecodeItems(plain); !errors.Is(err, ErrMalformed) || items != nil {
+			t.Errorf("%s: %v, %v", name, items, err)
+		}
 	}
 }

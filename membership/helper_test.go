@@ -69,7 +69,9 @@ func testDevice(name string) NewDevice {
 	return NewDevice{Key: testKey(name).Public().(ed25519.PublicKey), Recipient: testRecipient(name)}
 }
 
-func id(name string) wire.DeviceID       { return testDevice(name).ID() }
+func id(name string) wire.DeviceID {
+	return wire.DeviceIDOf(testKey(name).Public().(ed25519.PublicKey))
+}
 func memberID(name string) wire.MemberID { return wire.MemberIDOf(id(name)) }
 
 // testItems is one private item and a stand-in for the box that seal would make.

@@ -35,7 +35,7 @@ func (f *fold) activate(m Member, d Device) {
 	d.Status, d.Active = StatusActive, true
 	if m.Status == StatusPending {
 		m.Status = StatusActive
-		if m.none {
+		if m.NoHistory {
 			m.Since = f.was.opening.Number + 1 // the first seal after the approval
 		}
 	}

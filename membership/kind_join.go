@@ -46,7 +46,7 @@ func (b *JoinBody) apply(f *fold) error {
 	}
 	m := Member{
 		ID: wire.MemberIDOf(b.Device.ID()), Role: inv.Role, Status: StatusActive,
-		InvitedBy: inv.Author, Invite: inv.ID, JoinedAt: f.entry.Position(), none: inv.Since.None,
+		InvitedBy: inv.Author, Invite: inv.ID, JoinedAt: f.entry.Position(), NoHistory: inv.Since.None,
 	}
 	if inv.Approve {
 		m.Status = StatusPending

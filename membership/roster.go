@@ -52,8 +52,7 @@ type Member struct {
 	JoinedAt  wire.Position
 	Status    Status
 	Recovery  *Recovery // nil without
-
-	none bool // joins without history: Since follows when it becomes active
+	NoHistory bool      // came without: Since is the epoch that the next seal opened or opens
 }
 
 // Device is one of a member's devices.

@@ -22,7 +22,7 @@ func TestStoryTwoPeople(t *testing.T) {
 		ID: memberID("bob"), Role: Editor, Devices: []wire.DeviceID{id("bob")}, InvitedBy: id("alice"),
 		Invite: InviteID(invite.Invite.Hash), JoinedAt: join.Position(), Status: StatusActive,
 	}
-	if d := cmp.Diff(want, got, cmp.AllowUnexported(Member{})); d != "" {
+	if d := cmp.Diff(want, got); d != "" {
 		t.Errorf("bob (-want +got):\n%s", d)
 	}
 	if !s.r.MayWriteLane(id("bob")) || s.r.RoleOf(id("bob")) != Editor || len(s.r.Recipients()) != 2 {
@@ -65,7 +65,7 @@ func TestStoryEveryReaderAgrees(t *testing.T) {
 		for what, pair := range map[string][2]any{
 			"members": {s.r.Members(), r.Members()}, "devices": {s.r.Devices(), r.Devices()}, "invites": {s.r.Invites(), r.Invites()},
 		} {
-			if d := cmp.Diff(pair[0], pair[1], cmp.AllowUnexported(Member{})); d != "" {
+			if d := cmp.Diff(pair[0], pair[1]); d != "" {
 				t.Errorf("%s:\n%s", what, d)
 			}
 		}

@@ -30,7 +30,7 @@ func (r *Roster) Witnesses(newcomer wire.DeviceID) (Witnesses, bool) {
 	inviter, _ := then.devices.get(d.AddedBy)
 	w := Witnesses{Join: wire.Position{Number: d.AddedAt, Hash: d.AddedHash}, member: map[wire.DeviceID]wire.MemberID{}}
 	for id, c := range r.devices.all() {
-		if id == newcomer || !r.belongedAt(then, c) {
+		if id == newcomer || !c.Active || !r.belongedAt(then, c) {
 			continue
 		}
 		w.member[id] = c.Member
