@@ -78,7 +78,7 @@ func (d disk) write(path string, content []byte) error {
 		step{"write", func() error { _, err := io.Copy(f, bytes.NewReader(content)); return err }},
 		step{"sync", f.Sync},
 		step{"close", f.Close},
-		step{"rename", func() error { return os.Rename(f.Name(), path) }},
+		step{"rename", func() error { return replace(f.Name(), path) }},
 	)
 	if err != nil {
 		os.Remove(f.Name())

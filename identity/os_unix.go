@@ -24,6 +24,9 @@ func checkMode(path string, info fs.FileInfo, want fs.FileMode) error {
 	return nil
 }
 
+// replace puts one file in the place of another.
+func replace(from, to string) error { return os.Rename(from, to) }
+
 // syncDir makes the entries of dir durable.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)

@@ -44,6 +44,9 @@ func TestVaultPassphrase(t *testing.T) {
 }
 
 func TestAgent(t *testing.T) {
+	if !agentSupported {
+		t.Skip("no agent on this system")
+	}
 	home := newHome(t)
 	if _, err := CreateVault(home, []byte("correct horse")); err != nil {
 		t.Fatal(err)

@@ -7,6 +7,8 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -170,5 +172,6 @@ func freshKeyrings(t testing.TB) []keyringVector {
 	} {
 		out = append(out, keyringVector{Name: name, Body: body, Error: true})
 	}
+	slices.SortFunc(out, func(a, b keyringVector) int { return strings.Compare(a.Name, b.Name) })
 	return out
 }

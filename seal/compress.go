@@ -64,7 +64,7 @@ func decompressFrame(framed []byte, max int) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if size > uint64(max) {
+	if max < 0 || size > uint64(max) {
 		return nil, fmt.Errorf("%w: inflates to %d bytes, limit %d", ErrTooBig, size, max)
 	}
 	// A little room beyond lets the decoder copy in words; what it made is compared.

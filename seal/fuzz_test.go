@@ -106,13 +106,13 @@ func FuzzParseWrapPath(f *testing.F) {
 	})
 }
 
-// FuzzCheckRecipient: what is accepted can be wrapped to.
+// FuzzCheckRecipient: what is accepted can be encrypted to, unless its order is small.
 func FuzzCheckRecipient(f *testing.F) {
 	f.Add(mustPrivate(f, "r").Recipient())
 	f.Add("age1pq1")
 	f.Fuzz(func(t *testing.T, r string) {
 		if CheckRecipient(r) == nil {
-			if _, err := SealTo(r, nil); err != nil {
+			if _, err := SealTo(r, nil); err != nil && class(err) != "malformed" {
 				t.Error(err)
 			}
 		}

@@ -105,8 +105,8 @@ func encryptTo(recipient string, plaintext []byte) ([]byte, error) {
 	var out bytes.Buffer
 	out.Grow(ageLimit(len(plaintext)))
 	w, err := age.Encrypt(&out, r)
-	if err != nil {
-		return nil, fmt.Errorf("encrypting: %w", err)
+	if err != nil { // a key of small order: the exchange with it gives zero
+		return nil, fmt.Errorf("%w: nobody can encrypt to this recipient", ErrMalformed)
 	}
 	if _, err := w.Write(plaintext); err != nil {
 		return nil, fmt.Errorf("encrypting: %w", err)

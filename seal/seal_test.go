@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"strings"
 	"testing"
 
 	"github.com/espace-git/espace-git/internal/wire"
@@ -70,8 +71,10 @@ func TestContent(t *testing.T) {
 				t.Errorf("%d %s: padded to %d", n, kind, size)
 			}
 			if n > 0 {
-				if _, err := k.Open([]byte("ad"), box, n-1); !errors.Is(err, ErrTooBig) {
-					t.Errorf("%d %s: with a limit below: %v", n, kind, err)
+				for _, limit := range []int{n - 1, -1} {
+					if _, err := k.Open([]byte("ad"), box, limit); !errors.Is(err, ErrTooBig) {
+						t.Errorf("%d %s: with a limit of %d: %v", n, kind, limit, err)
+					}
 				}
 			}
 		}
@@ -210,6 +213,36 @@ func TestWrapRefusesToMake(t *testing.T) {
 	if err := CheckRecipient(r); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestSmallOrderRecipient: a recipient with an X25519 half for which every exchange gives
+// zero is refused at the latest when something is to be encrypted to it.
+func TestSmallOrderRecipient(t *testing.T) {
+	ek := mustPrivate(t, "r").identity().Recipient()
+	raw := decodeBech32(t, ek.String())
+	clear(raw[1184:])
+	if _, err := SealTo(bech32("age1pq", raw), nil); !errors.Is(err, ErrMalformed) {
+		t.Error(err)
+	}
+}
+
+func decodeBech32(t *testing.T, s string) []byte {
+	t.Helper()
+	s = s[strings.LastIndexByte(s, '1')+1 : len(s)-6]
+	var out []byte
+	acc, bits := 0, 0
+	for _, c := range s {
+		acc, bits = acc<<5|strings.IndexRune("qpzry9x8gf2tvdw0s3jn54khce6mua7l", c), bits+5
+		if bits >= 8 {
+			bits -= 8
+			out = append(out, byte(acc>>bits))
+		}
+		acc &= 0xff
+	}
+	if bech32("age1pq", out) != "age1pq1"+s+bech32("age1pq", out)[len("age1pq1"+s):] {
+		t.Fatal("decoding is wrong")
+	}
+	return out
 }
 
 func TestMailbox(t *testing.T) {
