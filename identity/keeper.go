@@ -1,8 +1,10 @@
 package identity
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -73,6 +75,11 @@ type systemKeeper struct {
 
 const systemService = "espace-git"
 
+// systemMark is an empty file in a home whose key the system keyring was told, so that
+// `lock` deletes it in a session that does not use the system keyring, and asks nobody
+// where it never was used.
+const systemMark = "system-keyring"
+
 func (k systemKeeper) ask() (atRest, bool) {
 	item, err := keyring.Get(systemService, k.home)
 	if err != nil {
@@ -100,6 +107,9 @@ func (k systemKeeper) parse(item string, now time.Time) (atRest, bool) {
 }
 
 func (k systemKeeper) tell(u atRest) {
+	if os.WriteFile(filepath.Join(k.home, systemMark), nil, fileMode) != nil {
+		return
+	}
 	_ = keyring.Set(systemService, k.home, k.item(u, time.Now()))
 }
 
@@ -111,13 +121,19 @@ func (k systemKeeper) item(u atRest, now time.Time) string {
 // When it returns nil the next command needs the passphrase. Not being unlocked is no
 // error. ErrBusy: an agent is there and does not end.
 func Lock(home string) error {
-	if os.Getenv("ESPACE_KEYRING") == "system" {
-		if err := keyring.Delete(systemService, home); err != nil && err != keyring.ErrNotFound {
-			return fmt.Errorf("locking: system keyring: %w", err)
-		}
-	}
-	if err := stopAgent(home); err != nil {
+	if err := errors.Join(stopAgent(home), forgetSystem(home)); err != nil {
 		return fmt.Errorf("locking: %w", err)
 	}
 	return nil
+}
+
+func forgetSystem(home string) error {
+	mark := filepath.Join(home, systemMark)
+	if !exists(mark) {
+		return nil
+	}
+	if err := keyring.Delete(systemService, home); err != nil && !errors.Is(err, keyring.ErrNotFound) {
+		return fmt.Errorf("system keyring: %w", err)
+	}
+	return os.Remove(mark)
 }

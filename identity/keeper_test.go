@@ -37,9 +37,11 @@ func TestSystemKeyring(t *testing.T) {
 	if asked != 2 {
 		t.Errorf("asked %d times", asked)
 	}
+	t.Setenv("ESPACE_KEYRING", "") // another session
 	if err := Lock(home); err != nil {
 		t.Fatal(err)
 	}
+	t.Setenv("ESPACE_KEYRING", "system")
 	if _, err := OpenVault(home, Unlock{}); !errors.Is(err, ErrLocked) {
 		t.Errorf("after Lock: %v", err)
 	}
