@@ -32,7 +32,8 @@ const (
 )
 
 // SetRef moves one ref: compare, write under git's own lock, flush, rename. When
-// it returns nil the change is durable; after an error the ref is as it was.
+// it returns nil the change is durable; after an error the ref is as it was
+// (unless the disk does not even take the old value back).
 // ErrConflict when the ref is not at old, or another name stands in its way.
 func (r *Repo) SetRef(name string, old, new wire.ObjectID) error {
 	return r.SetRefs([]RefUpdate{{name, old, new}})
@@ -48,7 +49,15 @@ func (r *Repo) SetRefs(updates []RefUpdate) error {
 // setRefs also says which update failed.
 func (r *Repo) setRefs(updates []RefUpdate) (string, error) {
 	tx := &refTx{repo: r}
-	defer tx.release()
+	name, err := tx.run(updates)
+	tx.release()
+	if err != nil && tx.moving {
+		tx.undo()
+	}
+	return name, err
+}
+
+func (tx *refTx) run(updates []RefUpdate) (string, error) {
 	sorted := append([]RefUpdate(nil), updates...)
 	sort.Slice(sorted, func(i, j int) bool { return sorted[i].Name < sorted[j].Name })
 	for i, u := range sorted {
@@ -66,6 +75,7 @@ func (r *Repo) setRefs(updates []RefUpdate) (string, error) {
 type refTx struct {
 	repo    *Repo
 	pending []refLock
+	moving  bool // some may have moved
 }
 
 type refLock struct {
@@ -104,6 +114,7 @@ func (tx *refTx) prepare(u RefUpdate) error {
 
 // commit moves what is prepared: first all deletions from packed-refs, then file by file.
 func (tx *refTx) commit() (string, error) {
+	tx.moving = true
 	if err := tx.unpackDeleted(); err != nil {
 		return tx.pending[0].Name, err
 	}
@@ -152,6 +163,26 @@ func (tx *refTx) release() {
 			tx.repo.pruneDirs(l.Name)
 		}
 	}
+}
+
+// undo takes back what moved before the disk failed, as far as the disk lets it:
+// a caller that hears of an error should find the refs as they were.
+func (tx *refTx) undo() {
+	for _, l := range tx.pending {
+		if now, _, err := tx.repo.Ref(l.Name); err == nil && now == l.New && now != l.Old {
+			_ = tx.repo.restore(l.Name, l.New, l.Old)
+		}
+	}
+}
+
+func (r *Repo) restore(name string, from, to wire.ObjectID) error {
+	tx := &refTx{repo: r}
+	defer tx.release()
+	if err := tx.prepare(RefUpdate{name, from, to}); err != nil {
+		return err
+	}
+	_, err := tx.commit()
+	return err
 }
 
 // unpackDeleted takes deleted refs out of packed-refs, before their files go:
