@@ -106,6 +106,10 @@ func TestParseRefuses(t *testing.T) {
 		{"same column", "tables: {a: {columns: {x: {type: int}, X: {type: int}}}}", ErrInvalid, "twice"},
 		{"index of nothing", "tables: {a: {columns: {x: {type: int}}, indexes: [[y]]}}", ErrInvalid, "not there"},
 		{"index twice", "tables: {a: {columns: {x: {type: int}}, indexes: [[x],[x]]}}", ErrInvalid, "twice"},
+		{"line of a name", "tables:\n  a b:\n    columns: {}\n", ErrInvalid, "line 2"},
+		{"line of a value", "tables:\n  a:\n    columns:\n      x: {type: int, index: 5}\n", ErrInvalid, "line 4"},
+		{"tab", "tables:\n\ta: {}\n", ErrInvalid, "line 2: a tab cannot indent"},
+		{"open brace", "tables: {\n", ErrInvalid, "not YAML: line 1"},
 		{"index flat", "tables: {a: {columns: {x: {type: int}}, indexes: [x]}}", ErrInvalid, "list"},
 	}
 	for _, typ := range []string{"file", "textarea", "list", "set", "counter", "flag", "log"} {

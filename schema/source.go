@@ -101,8 +101,13 @@ func checkTokens(tokens token.Tokens) error {
 			depth--
 		case token.SequenceEntryType:
 			dashes++
+		case token.InvalidType:
+			if strings.Contains(t.Value, "\t") {
+				return invalid("line %d: a tab cannot indent: use spaces", line)
+			}
+			return invalid("line %d: not YAML", line)
 		case token.AnchorType, token.AliasType, token.TagType, token.MergeKeyType, token.MappingKeyType,
-			token.DirectiveType, token.LiteralType, token.FoldedType, token.InvalidType:
+			token.DirectiveType, token.LiteralType, token.FoldedType:
 			return invalid("line %d: %s is not used in a schema file", line, strconv.QuoteToASCII(cut(t.Value)))
 		}
 		if depth > maxDepth || dashes > maxDepth || t.Position.IndentNum > 8*maxDepth {
@@ -222,6 +227,7 @@ func readMap(line int, values []*ast.MappingValueNode, depth int) (item, error) 
 		if err != nil {
 			return item{}, err
 		}
+		it.line = v.Key.GetToken().Position.Line // where a person looks for it
 		pairs = append(pairs, pair{key, it})
 	}
 	return item{line, pairs}, nil
