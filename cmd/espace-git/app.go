@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/espace-git/espace-git/identity"
 	"github.com/espace-git/espace-git/space"
 )
 
@@ -64,13 +65,11 @@ func (a *app) options() (space.Options, error) {
 	if err != nil {
 		return space.Options{}, err
 	}
-	return space.Options{
-		Home:       home,
-		Passphrase: a.passphrase(askUnlock),
-		NoAgent:    a.env["ESPACE_AGENT"] == "off",
-		Git:        a.transport,
-		Progress:   a.progress(),
-	}, nil
+	o := space.Options{Home: home, Passphrase: a.passphrase(askUnlock), Git: a.transport, Progress: a.progress()}
+	if o.NoAgent = a.env["ESPACE_AGENT"] == "off"; !o.NoAgent {
+		o.Agent = identity.SelfAgent()
+	}
+	return o, nil
 }
 
 // path resolves a file or folder argument against -C.

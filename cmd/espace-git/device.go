@@ -41,7 +41,7 @@ func (a *app) deviceAdd() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return a.handOut(s, inv, f.noWait)
+			return a.handOut(s, inv, f)
 		})
 	})
 	c.Flags().StringVar(&f.expires, "expires", "1d", flagExpires)

@@ -15,8 +15,9 @@ import (
 
 type inviteFlags struct {
 	space.InviteOptions
-	expires string
-	noWait  bool
+	expires   string
+	deployKey bool
+	noWait    bool
 }
 
 func (a *app) inviteVerb() *cobra.Command {
@@ -29,7 +30,7 @@ func (a *app) inviteVerb() *cobra.Command {
 	flags.StringVar(&f.History, "history", "all", flagHistory)
 	flags.BoolVar(&f.Approve, "approve", false, flagApprove)
 	flags.StringVar(&f.For, "for", "", flagFor)
-	flags.BoolVar(&f.DeployKey, "deploy-key", false, flagDeployKey)
+	flags.BoolVar(&f.deployKey, "deploy-key", false, flagDeployKey)
 	flags.BoolVar(&f.noWait, "no-wait", false, flagNoWait)
 	c.RegisterFlagCompletionFunc("role", cobra.FixedCompletions(roles, cobra.ShellCompDirectiveNoFileComp))
 	c.AddCommand(
@@ -57,7 +58,7 @@ func (a *app) invite(f inviteFlags) error {
 		if err != nil {
 			return err
 		}
-		return a.handOut(s, inv, f.noWait)
+		return a.handOut(s, inv, f)
 	})
 }
 
@@ -73,7 +74,7 @@ func (f *inviteFlags) check() (err error) {
 }
 
 // handOut prints the link, the only result; all around it goes to stderr. On a terminal it stays and lets the newcomer in.
-func (a *app) handOut(s *space.Space, inv *space.Invitation, noWait bool) error {
+func (a *app) handOut(s *space.Space, inv *space.Invitation, f inviteFlags) error {
 	err := a.print(invited{inv.Link, inv.ID, stamp(inv.Expires)}, func(w io.Writer) { fmt.Fprintln(w, inv.Link) })
 	if err != nil {
 		return err
@@ -84,10 +85,8 @@ func (a *app) handOut(s *space.Space, inv *space.Invitation, noWait bool) error 
 		qrterminal.GenerateHalfBlock(inv.Link, qrterminal.L, a.err)
 	}
 	a.say(fmt.Sprintf(inviteTold, inv.ID, moment(inv.Expires)))
-	if inv.Host != "" {
-		a.say(fmt.Sprintf(inviteHost, cleanLines(inv.Host)))
-	}
-	if noWait || a.json || !seen || !a.interactive() {
+	a.say(fmt.Sprintf(inviteHost[f.deployKey], clean(inv.Host)))
+	if f.noWait || a.json || !seen || !a.interactive() {
 		a.say(inviteLater)
 		return nil
 	}
@@ -122,7 +121,7 @@ func inviteUsed(a *app, s *space.Space, id string) (bool, error) {
 		return false, err
 	}
 	for _, inv := range all {
-		if inv.ID == id && inv.Used < inv.Uses && inv.Used == 0 {
+		if inv.ID == id && inv.Used == 0 && inv.State == "open" {
 			return false, nil
 		}
 	}

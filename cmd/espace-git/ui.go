@@ -29,7 +29,6 @@ These words get the space back when every device is lost. Whoever has them is yo
 	stillWaiting  = "still waiting to be let in; the host can't be asked: %s"
 
 	inviteTold    = "Send the link to one person, by any channel you both trust. Invite %s, open until %s."
-	inviteHost    = "On the host: %s"
 	inviteLater   = "The newcomer is let in by the next sync of any member."
 	inviteStays   = "Waiting to let the newcomer in. Ctrl-C is safe: the next sync of any member does it."
 	inviteDone    = "The newcomer is in."
@@ -66,6 +65,12 @@ These words get the space back when every device is lost. Whoever has them is yo
 
 	warnUnprotected = "--no-passphrase: whoever can read %s has your keys"
 )
+
+var inviteHost = map[bool]string{
+	false: "On the host, let the newcomer read and write %s: add them as a collaborator.",
+	true: "On the host, add a deploy key with write access to %s and hand its private half to the newcomer.\n" +
+		"Whoever holds it can push until you remove it there; what is pushed without being a member counts for nothing.",
+}
 
 var stateMeaning = map[string]string{
 	"waiting":     " (for a member's device to let you in)",
@@ -142,6 +147,7 @@ const (
 	hintNoHome         = "set ESPACE_HOME to a folder"
 	hintFlag           = "give %s"
 	hintNoSpace        = "go to the space's folder (or give -C DIR), or make one:  espace-git init DIR --name NAME --as YOU"
+	hintAddress        = "use https or ssh; plain http and paths only on this machine"
 	hintLink           = "copy the whole link again, from espace1 to its last letter, and run:  espace-git join DIR --as YOU --link -"
 	hintLinkArgument   = "paste it when asked:  espace-git join DIR --as YOU    or pipe it:  espace-git join DIR --as YOU --link -"
 	hintPassphrase     = "try again:  espace-git unlock"
@@ -150,6 +156,9 @@ const (
 	hintLocked         = "run  espace-git unlock  on a terminal, or name a file with the passphrase in ESPACE_PASSPHRASE_FILE"
 	hintNotMine        = "this device may not have been let in yet:  espace-git sync"
 	hintForbidden      = "your role, or the state of an invite, does not allow it; see  espace-git member list"
+	hintWaiting        = "a member must sync first; then try again:  espace-git sync"
+	hintRepository     = "check the URL; the repository must exist on the host"
+	hintRefused        = "see what the host says; somebody with rights there may have to change its settings"
 	hintConflict       = "somebody was faster: try again"
 	hintAuth           = "log in to the host as for git; try  git ls-remote URL"
 	hintUnreachable    = "what you write stays here and is pushed later:  espace-git sync"

@@ -48,6 +48,8 @@ type play struct {
 	alice  *person
 	bob    *person
 	row    string // the task that both will edit
+	ref    string // the lane that the host rolls back
+	tip    string // and the commit that it was at
 	result Result
 }
 
@@ -74,7 +76,7 @@ func Run(ctx context.Context, o Options) (_ *Result, err error) {
 	p.result.Seconds = time.Since(begun).Seconds()
 	p.result.OK = err == nil
 	if err == nil {
-		p.say(theEnd, p.result.Seconds)
+		p.print(theEnd, p.result.Seconds)
 	}
 	return &p.result, err
 }

@@ -104,6 +104,11 @@ func (h *host) lane(device string) (string, error) {
 	return "", fmt.Errorf("%w: the host has no lane of %s", errStory, device)
 }
 
+// tip is the commit that a ref is at.
+func (h *host) tip(ref string) (string, error) {
+	return h.git("-C", h.repo, "rev-parse", "--verify", ref)
+}
+
 // tamper rolls a lane back by one commit, as a host may that wants a write to be forgotten. Bob has seen it.
 func (p *play) tamper() (string, error) {
 	st, err := p.alice.s.Status(p.ctx)
@@ -114,6 +119,10 @@ func (p *play) tamper() (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if p.tip, err = p.host.tip(ref); err != nil {
+		return "", err
+	}
+	p.ref = ref
 	if _, err := p.host.git("-C", p.host.repo, "update-ref", ref, ref+"~1"); err != nil {
 		return "", err
 	}
@@ -137,6 +146,9 @@ func (p *play) heal() (string, error) {
 	}
 	if err := p.sync(p.bob); err != nil {
 		return "", fmt.Errorf("%w: the lane was not healed: %w", errStory, err)
+	}
+	if now, err := p.host.tip(p.ref); err != nil || now != p.tip {
+		return "", fmt.Errorf("%w: the host's lane is at %s, not back at %s", errStory, now, p.tip)
 	}
 	r, err := p.bob.s.Verify(p.ctx, space.VerifyOptions{Full: true})
 	if err != nil {

@@ -60,7 +60,7 @@ const (
 	sayObjects     = "%d objects, %d bytes. An entry of Alice's lane begins like this:"
 	sayHunt        = "A search through every object, name and file of the host for: %s."
 	sayNothing     = "Nothing found."
-	theEnd         = "\nThat was %.1f seconds. Nothing is left of it: the demo removes its folder.\n"
+	theEnd         = "\nThat was %.1f seconds. Nothing is left of it: the demo removes its folder."
 )
 
 func (p *play) title(n int, text string) {
