@@ -181,3 +181,43 @@ func BenchmarkOpen(b *testing.B) {
 		must(b, again.Close())
 	}
 }
+
+// BenchmarkFold folds single-operation transactions of ten devices, as a join
+// does, many in one SQLite transaction. Ten times as many may take at most
+// twelve times as long (issue 3, Speed).
+func BenchmarkFold(b *testing.B) {
+	for _, count := range []int{10_000, 100_000} {
+		b.Run("ops="+sizeName(count), func(b *testing.B) {
+			for b.Loop() {
+				db := newStore(b, benchSchema)
+				for from := 0; from < count; from += 10_000 {
+					must(b, db.Update(context.Background(), func(tx *Tx) error { return foldSome(b, tx, from, 10_000) }))
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Microseconds())/float64(b.N*count), "µs/op")
+		})
+	}
+}
+
+func foldSome(b *testing.B, tx *Tx, from, count int) error {
+	for n := from; n < from+count; n++ {
+		st := stamp(uint64(n+1)<<16, n%10, uint64(n/10+1))
+		e, err := tx.Apply(st.Device, wire.MemberIDOf(st.Device), st, []merge.Op{viewOp(b, n)})
+		if err != nil {
+			return err
+		}
+		_, err = tx.AppendLog(LogRow{Time: st.Time, Device: st.Device, Number: st.Number, Kind: "insert", Tables: e.Tables, Ops: 1})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// BenchmarkDigest reads every row.
+func BenchmarkDigest(b *testing.B) {
+	db := fill(b, 100_000)
+	for b.Loop() {
+		must(b, db.View(context.Background(), func(tx *Tx) error { _, err := tx.Digest(); return err }))
+	}
+}

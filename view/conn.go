@@ -3,12 +3,14 @@ package view
 import (
 	"context"
 	"fmt"
+	"os"
 
 	"github.com/ncruces/go-sqlite3"
 )
 
 // maxStatements bounds the prepared statements of a connection. All fixed ones
-// and those of a common schema fit; beyond it they are all prepared anew.
+// and those of a common schema fit; beyond it they are all prepared anew, at the
+// next place where none is in use: see trim.
 const maxStatements = 1000
 
 // conn is a connection with its prepared statements. One goroutine has it at a
@@ -51,6 +53,7 @@ func (db *DB) connect() (*conn, error) {
 	db.mu.Lock()
 	db.open++
 	db.mu.Unlock()
+	os.Chmod(db.path+"-shm", 0o600) // which the library makes as the umask allows
 	return &conn{Conn: raw, db: db, stmts: map[string]*sqlite3.Stmt{}}, nil
 }
 
@@ -103,13 +106,17 @@ func (c *conn) forget() {
 	clear(c.stmts)
 }
 
+// trim drops all prepared statements if they became too many.
+func (c *conn) trim() {
+	if len(c.stmts) > maxStatements {
+		c.forget()
+	}
+}
+
 // stmt is the prepared statement for query, reset and ready for new bindings.
 func (c *conn) stmt(query string) (*sqlite3.Stmt, error) {
 	if s := c.stmts[query]; s != nil {
 		return s, nil
-	}
-	if len(c.stmts) >= maxStatements {
-		c.forget()
 	}
 	s, _, err := c.PrepareFlags(query, sqlite3.PREPARE_PERSISTENT)
 	if err != nil {

@@ -112,6 +112,7 @@ func (l *layout) checkOp(op *merge.Op, cells []cell) ([]cell, error) {
 // apply folds one operation. An insert first tries to be of a new row, as nearly
 // all are, and so needs no look-up.
 func (tx *Tx) apply(stamp merge.Stamp, op *merge.Op, cells []cell) error {
+	tx.c.trim()
 	k := rowKey{tx.layout.tables[op.Table], idText(op.Row)}
 	if op.Kind == merge.Insert {
 		if done, err := tx.applyNew(k, stamp, op, cells); done || err != nil {

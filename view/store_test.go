@@ -41,7 +41,7 @@ func TestOpenMissing(t *testing.T) {
 
 func TestModeIsPrivate(t *testing.T) {
 	db := newStore(t, benchSchema)
-	for _, suffix := range []string{"", "-wal"} {
+	for _, suffix := range []string{"", "-wal", "-shm"} {
 		info, err := os.Stat(db.Path() + suffix)
 		if err != nil {
 			t.Fatal(err)

@@ -74,6 +74,7 @@ func stopped(ctx context.Context, err error) error {
 }
 
 func (tx *Tx) begin() error {
+	tx.c.trim()
 	how := "BEGIN"
 	if tx.write {
 		how = "BEGIN IMMEDIATE"
