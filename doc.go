@@ -28,6 +28,7 @@
 //	                         ├─► view         local database
 //	                         └─► gitstore     objects, refs, transports
 //	                                 all ───► internal/wire   encodings, labels, limits
+//	a host's pre-receive ──► hooks ──► membership, chain, gitstore      without any secret
 //
 // Read in this order: internal/wire, chain, membership, seal, identity, merge, schema, view, gitstore, space. The formats
 // are specified in docs/spec, with vectors in testdata/vectors; who is trusted with what stands in docs/threat-model.md;
