@@ -125,7 +125,10 @@ func (lr *ledgerReader) files(tree wire.ObjectID) ([]ledgerFile, error) {
 	}
 	i := slices.IndexFunc(root, func(e gitstore.TreeEntry) bool { return e.Name == "ledger" && e.Mode == gitstore.ModeDir })
 	if i < 0 {
-		return nil, nil
+		if lr.ledger.len() > 0 {
+			return nil, errors.New("it holds no ledger")
+		}
+		return nil, nil // what the host made before the space was founded
 	}
 	dirs, err := lr.repo.Tree(root[i].ID)
 	if err != nil {

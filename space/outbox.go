@@ -107,16 +107,17 @@ func (r *round) signJournal(l *lane) (*outbox, error) {
 		return nil, err
 	}
 	out := &outbox{From: l.log.Len()}
-	seen, number := l.Seen, l.Number
+	seen := l.Seen
+	st := settling{r: r, last: l.Number}
 	for len(rows) > 0 {
 		n := run(rows)
-		st, err := r.seenAt(rows[0].SeenVersion)
+		saw, err := r.seenAt(rows[0].SeenVersion)
 		if err != nil {
 			return nil, err
 		}
-		e := merge.LaneEntry{Ledger: later(st.Ledger, out.Ledger, l.Ledger), Seen: newer(seen, st.Lanes)}
+		e := merge.LaneEntry{Ledger: later(saw.Ledger, out.Ledger, l.Ledger), Seen: newer(seen, saw.Lanes)}
 		for _, row := range rows[:n] {
-			tx, err := r.settle(row, &number)
+			tx, err := st.settle(row)
 			if err != nil {
 				return nil, err
 			}
@@ -169,34 +170,54 @@ func later(places ...wire.Position) wire.Position {
 	return slices.MaxFunc(places, func(a, b wire.Position) int { return int(int64(a.Number) - int64(b.Number)) })
 }
 
+// settling goes through the journal in order while it is signed.
+type settling struct {
+	r     *round
+	last  uint64 // the last number given
+	moved []restamp
+}
+
+type restamp struct{ old, settled merge.Stamp }
+
 // settle decodes a transaction of the journal. Its number and time were settled
 // when it was written; only where the own lane turned out to be longer (a backup
-// was restored, an own device's copy came back) it gets new ones, above.
-func (r *round) settle(row view.JournalRow, last *uint64) (*merge.Transaction, error) {
+// was restored, an own device's copy came back) it gets new ones, above, and what
+// was written after it is told.
+func (st *settling) settle(row view.JournalRow) (*merge.Transaction, error) {
 	tx, err := merge.DecodeTransaction(row.Tx)
 	if err != nil {
 		return nil, fmt.Errorf("local store: journal: %w", err)
 	}
-	if tx.Number > *last {
-		*last = tx.Number
+	if tx.Number > st.last && len(st.moved) == 0 {
+		st.last = tx.Number
 		return tx, nil
 	}
-	r.clock.Number = max(r.clock.Number, *last)
+	r, old := st.r, tx.Stamp(st.r.me.Device)
+	r.clock.Number = max(r.clock.Number, st.last)
 	if tx.Time, err = r.clock.tick(r.now, r.me.Opening); err != nil {
 		return nil, err
 	}
-	tx.Number, *last = r.clock.Number, r.clock.Number
+	tx.Number, st.last = r.clock.Number, r.clock.Number
+	for _, m := range st.moved {
+		tx.Resaw(m.old, m.settled)
+	}
+	st.moved = append(st.moved, restamp{old, tx.Stamp(r.me.Device)})
+	return tx, st.store(row, tx)
+}
+
+func (st *settling) store(row view.JournalRow, tx *merge.Transaction) (err error) {
+	r := st.r
 	if row.Tx, err = merge.EncodeTransaction(tx); err != nil {
-		return nil, err
+		return err
 	}
 	row.Number, row.Time = tx.Number, tx.Time
 	if err := r.v.SetJournal(row); err != nil {
-		return nil, err
+		return err
 	}
 	if _, err := r.v.Apply(r.me.Device, r.me.Member, tx.Stamp(r.me.Device), tx.Ops); err != nil {
-		return nil, err
+		return err
 	}
-	return tx, r.clock.save(r.v)
+	return r.clock.save(r.v)
 }
 
 func (r *round) sealEntry(e *merge.LaneEntry, l *lane, index uint64) ([]byte, error) {

@@ -158,6 +158,11 @@ func (r *round) read(ctx context.Context, host *display) error {
 			return err
 		}
 	}
+	if tip, ok := host.tip(r.s.refs.Order(e)); ok {
+		if err := r.readOrder(r.s.refs.Order(e), tip); err != nil {
+			return err
+		}
+	}
 	if err := r.openItems(); err != nil {
 		return err
 	}
@@ -168,6 +173,28 @@ func (r *round) read(ctx context.Context, host *display) error {
 		return err
 	}
 	return r.missing(host)
+}
+
+// readOrder follows the chain that all devices write. Nothing of this format
+// version writes to it after genesis, so an entry in it is reported and left.
+func (r *round) readOrder(ref string, tip wire.ObjectID) error {
+	if tip == r.tips[ref] {
+		return nil
+	}
+	commits, stands, err := r.advance(ref, tip, "the order")
+	if err != nil || !stands {
+		return err
+	}
+	for _, c := range commits {
+		v, err := r.verified(c, chain.Order, r.roster().Device)
+		switch {
+		case err != nil:
+			r.warn("%s: ignoring commit %.10s: %v", ref, c.ID, err)
+		case v.Log.Len > 0:
+			r.warn("upgrade needed: %s wrote an ordered transaction, which this version does not read", r.deviceName(v.Device))
+		}
+	}
+	return r.moveTip(ref, tip)
 }
 
 // readLanes reads the lanes of the open epoch, and applies what can be applied.
@@ -299,6 +326,9 @@ func (r *round) deviceName(d wire.DeviceID) string { return deviceName(r.v, r.ro
 
 // verified accepts a commit of the open epoch's form that device signed.
 func (r *round) verified(c gitstore.CommitRef, kind chain.Kind, device func(wire.DeviceID) (membership.Device, bool)) (chain.Verified, error) {
+	if c.Err != nil {
+		return chain.Verified{}, c.Err
+	}
 	u, err := chain.Parse(c.Raw)
 	if err != nil {
 		return chain.Verified{}, err
