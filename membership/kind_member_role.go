@@ -9,15 +9,9 @@ type MemberRoleBody struct {
 	Role   Role          `json:"role"`
 }
 
-func (*MemberRoleBody) Kind() string       { return KindMemberRole }
-func (*MemberRoleBody) least(*Roster) Role { return Admin }
-
-func (b *MemberRoleBody) wellFormed(*Entry) error {
-	if b.Role == NoRole {
-		return malformed("role-missing", "no role")
-	}
-	return nil
-}
+func (*MemberRoleBody) Kind() string            { return KindMemberRole }
+func (*MemberRoleBody) least(*Roster) Role      { return Admin }
+func (*MemberRoleBody) wellFormed(*Entry) error { return nil } // without a role it has no form
 
 func (b *MemberRoleBody) apply(f *fold) error {
 	m, err := f.activeMember(b.Member)
