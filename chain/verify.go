@@ -25,6 +25,10 @@ type Unverified struct {
 // verify it with, and for nothing else.
 func (u Unverified) Claims() Message { return u.commit.Message }
 
+// Git is the commit as git sees it, unverified as well: tree and parents say
+// where to look. The caller must not change it.
+func (u Unverified) Git() Commit { return u.commit }
+
 // Raw is the commit's bytes. The caller must not change them.
 func (u Unverified) Raw() []byte { return u.raw }
 
