@@ -21,13 +21,13 @@ var (
 	ErrCorrupt = errors.New("the store is damaged")
 	// ErrFormat says that the store was made by a later version.
 	ErrFormat = errors.New("the store has an unknown format")
-	// ErrQuery is wrapped by everything that is wrong with a caller's query:
+	// ErrQuery is the class of everything that is wrong with a caller's query:
 	// syntax, unknown names, values of a wrong type, what SQL may not do.
-	ErrQuery = errors.New("query")
-	// ErrLimit is wrapped when a query ran longer or returned more than allowed.
+	ErrQuery = errors.New("wrong query")
+	// ErrLimit is the class of queries that run longer or return more than allowed.
 	ErrLimit = errors.New("limit exceeded")
 	// ErrSchema says that the space has no such table, or no schema yet.
-	ErrSchema = errors.New("schema")
+	ErrSchema = errors.New("no such table")
 	// ErrClosed is returned by a store, or a transaction, after its end.
 	ErrClosed = errors.New("closed")
 	// ErrReadOnly is returned by writing methods of a Tx of View.
@@ -63,4 +63,18 @@ func failed(doing string, err error) error {
 		}
 	}
 	return fmt.Errorf("%s: %w", doing, err)
+}
+
+// classedError has a class for callers and only its own words for people.
+type classedError struct {
+	error
+	class error
+}
+
+func (e *classedError) Is(target error) bool { return target == e.class }
+func (e *classedError) Unwrap() error        { return e.error }
+
+// classed makes an error of a class whose name would add nothing for a reader.
+func classed(class error, format string, args ...any) error {
+	return &classedError{fmt.Errorf(format, args...), class}
 }

@@ -87,7 +87,7 @@ func (l *layout) check(ops []merge.Op) ([][]cell, error) {
 func (l *layout) checkOp(op *merge.Op, cells []cell) ([]cell, error) {
 	t := l.tables[op.Table]
 	if t == nil {
-		return nil, fmt.Errorf("no table %d: %w", op.Table, ErrSchema)
+		return nil, classed(ErrSchema, "no table %d", op.Table)
 	}
 	if op.Kind < merge.Insert || op.Kind > merge.Delete {
 		return nil, fmt.Errorf("%w: kind %d", wire.ErrMalformed, op.Kind)
@@ -98,7 +98,7 @@ func (l *layout) checkOp(op *merge.Op, cells []cell) ([]cell, error) {
 	for _, c := range op.Cells {
 		col := t.byNum[c.Column]
 		if col == nil {
-			return nil, fmt.Errorf("no column %d in table %d: %w", c.Column, op.Table, ErrSchema)
+			return nil, classed(ErrSchema, "no column %d in table %d", c.Column, op.Table)
 		}
 		v, err := col.kind.store(c.Value)
 		if err != nil {

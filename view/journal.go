@@ -1,10 +1,6 @@
 package view
 
-import (
-	"fmt"
-
-	"github.com/ncruces/go-sqlite3"
-)
+import "github.com/ncruces/go-sqlite3"
 
 // State says what became of a transaction (DESIGN 10). The numbers are stored.
 type State uint8
@@ -35,7 +31,7 @@ func ParseState(s string) (State, error) {
 			return State(i), nil
 		}
 	}
-	return 0, fmt.Errorf("state %q: %w", s, ErrQuery)
+	return 0, classed(ErrQuery, "state %q", s)
 }
 
 // JournalRow is one own transaction. The journal is the only place that has it

@@ -462,3 +462,27 @@ func TestWait(t *testing.T) {
 		t.Errorf("no such table: %v", err)
 	}
 }
+
+// TestManyShapes: operations of more shapes than statements are kept.
+func TestManyShapes(t *testing.T) {
+	var yaml strings.Builder
+	yaml.WriteString("tables:\n  wide:\n    columns:\n")
+	for n := range schema.MaxColumns {
+		fmt.Fprintf(&yaml, "      c%d: {type: int}\n", n)
+	}
+	db := newStore(t, yaml.String())
+	s := parseSchema(t, yaml.String())
+	ops := []merge.Op{op(t, s, merge.Insert, "wide", rid(1), nil)}
+	for n := range maxStatements + 50 {
+		ops = append(ops, op(t, s, merge.Update, "wide", rid(1), map[string]any{
+			fmt.Sprint("c", n%256): int64(n), fmt.Sprint("c", (n/256+n+1)%256): int64(n),
+		}))
+	}
+	e := apply(t, db, stamp(1, 1, 1), ops...)
+	if e.Changed != len(ops)-1 {
+		t.Errorf("%+v", e)
+	}
+	if got := rows(t, db, Query{Table: "wide"}); got[0]["c5"] == nil {
+		t.Error(got)
+	}
+}

@@ -119,11 +119,11 @@ func (t *table) index(columns ...string) {
 // table finds a table by the user's name, in any case of letters.
 func (l *layout) table(name string) (*table, error) {
 	if l.schema == nil {
-		return nil, fmt.Errorf("the space has no schema yet: %w", ErrSchema)
+		return nil, classed(ErrSchema, "the space has no schema yet")
 	}
 	t := l.names[strings.ToLower(name)]
 	if t == nil {
-		return nil, fmt.Errorf("no table %q: %w", name, ErrSchema)
+		return nil, classed(ErrSchema, "no table %q", name)
 	}
 	return t, nil
 }
@@ -132,7 +132,7 @@ func (l *layout) table(name string) (*table, error) {
 func (t *table) column(name string) (*column, error) {
 	c := t.byName[strings.ToLower(name)]
 	if c == nil {
-		return nil, fmt.Errorf("no column %q in table %s: %w", name, t.name, ErrQuery)
+		return nil, classed(ErrQuery, "no column %q in table %s", name, t.name)
 	}
 	return c, nil
 }
@@ -153,7 +153,7 @@ func (l *layout) addTables(s *schema.Schema) error {
 			byNum:   map[uint32]*column{}, byName: map[string]*column{},
 		}
 		if st.Number == 0 || l.tables[st.Number] != nil {
-			return fmt.Errorf("table %s has no number of its own: %w", st.Name, ErrSchema)
+			return classed(ErrSchema, "table %s has no number of its own", st.Name)
 		}
 		l.tables[t.number], l.names[strings.ToLower(t.name)] = t, t
 		l.order = append(l.order, t)
@@ -174,11 +174,11 @@ func (l *layout) addColumns(t *table, st *schema.Table) error {
 		}
 		c.shown = c.raw
 		if c.kind == 0 || sc.Number == 0 || t.byNum[sc.Number] != nil {
-			return fmt.Errorf("column %s of table %s: %s has no place in the store: %w", sc.Name, st.Name, sc.Type, ErrSchema)
+			return classed(ErrSchema, "column %s of table %s: %s has no place in the store", sc.Name, st.Name, sc.Type)
 		}
 		if sc.Type == schema.Ref {
 			if c.target = l.names[strings.ToLower(sc.Table)]; c.target == nil {
-				return fmt.Errorf("column %s of table %s refers to no table: %w", sc.Name, st.Name, ErrSchema)
+				return classed(ErrSchema, "column %s of table %s refers to no table", sc.Name, st.Name)
 			}
 			if c.onDelete == setNull {
 				c.shown = fmt.Sprintf("e%d", c.number)

@@ -36,16 +36,16 @@ var words = map[string]bool{
 
 // badQuery is an error about a place in a condition.
 func badQuery(at int, format string, args ...any) error {
-	return fmt.Errorf("where, at character %d: %w: %w", at+1, fmt.Errorf(format, args...), ErrQuery)
+	return classed(ErrQuery, "where, at character %d: %w", at+1, fmt.Errorf(format, args...))
 }
 
 // lex splits a condition into tokens; the last is tokEnd.
 func lex(src string) ([]token, error) {
 	if len(src) > maxWhere {
-		return nil, fmt.Errorf("where has more than %d bytes: %w", maxWhere, ErrQuery)
+		return nil, classed(ErrQuery, "where has more than %d bytes", maxWhere)
 	}
 	if !utf8.ValidString(src) || strings.ContainsRune(src, 0) {
-		return nil, fmt.Errorf("where is not UTF-8 text: %w", ErrQuery)
+		return nil, classed(ErrQuery, "where is not UTF-8 text")
 	}
 	var out []token
 	for at := 0; ; {

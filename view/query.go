@@ -135,7 +135,7 @@ func (tx *Tx) Row(table, id string) (row Row, ok bool, err error) {
 	}
 	key, err := schema.ParseID(id)
 	if err != nil {
-		return Row{}, false, fmt.Errorf("%w: %w", ErrQuery, err)
+		return Row{}, false, classed(ErrQuery, "%w", err)
 	}
 	p := plan{table: t}
 	for _, c := range t.columns {
@@ -288,7 +288,7 @@ func (p *plan) choose(names []string) error {
 
 func (p *plan) bound(q Query) error {
 	if q.Limit < 0 || q.Offset < 0 {
-		return fmt.Errorf("limit and offset can't be negative: %w", ErrQuery)
+		return classed(ErrQuery, "limit and offset can't be negative")
 	}
 	if q.Limit == 0 && q.Offset == 0 {
 		return nil

@@ -198,6 +198,89 @@ func TestBadQueries(t *testing.T) {
 	}
 }
 
+// TestMessages: what people read is what is wrong, and where.
+func TestMessages(t *testing.T) {
+	db := library(t)
+	for where, want := range map[string]string{
+		"nope = 1":        `where, at character 1: no column "nope" in table messages`,
+		"likes = 1 likes": "where, at character 11: expected and, or, or the end",
+		"likes = ":        "where, at character 9: expected a column or a value",
+		"\x1b[2J = 1":     `where, at character 1: '\x1b' is not understood`,
+	} {
+		if _, err := db.Select(context.Background(), Query{Table: "messages", Where: where}); err == nil || err.Error() != want {
+			t.Errorf("%q: %v", where, err)
+		}
+	}
+	for query, want := range map[string]string{
+		"SELECT nope FROM messages": "SQL: no such column: nope",
+		"DELETE FROM messages":      "SQL may only SELECT from the space's tables",
+		"SELECT \x1b[2J\u202e":      `SQL: unrecognized token: "?"`,
+	} {
+		if _, err := db.SQL(context.Background(), query); err == nil || err.Error() != want {
+			t.Errorf("%q: %v", query, err)
+		}
+	}
+}
+
+// TestRows goes through rows one by one, and may stop or do something else on
+// the way.
+func TestRows(t *testing.T) {
+	db := library(t)
+	var got []Row
+	for r, err := range db.Rows(context.Background(), Query{Table: "messages"}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := db.Select(context.Background(), Query{Table: "channels"}); err != nil {
+			t.Fatal(err)
+		}
+		if got = append(got, r); len(got) == 3 {
+			break
+		}
+	}
+	if short(got) != "2 3 4" || got[0].Get("text") != "alpha" || got[0].Get("nope") != nil {
+		t.Error(got)
+	}
+	for r, err := range db.Rows(context.Background(), Query{Table: "messages", Where: "("}) {
+		if !errors.Is(err, ErrQuery) {
+			t.Error(r, err)
+		}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	for _, err := range db.Rows(ctx, Query{Table: "messages"}) {
+		cancel()
+		if err != nil && !errors.Is(err, context.Canceled) {
+			t.Error(err)
+		}
+	}
+}
+
+// TestState is what a delete in a table that says update_wins is made from.
+func TestState(t *testing.T) {
+	db := newStore(t, foldSchema)
+	s := parseSchema(t, foldSchema)
+	apply(t, db, stamp(1, 1, 1), op(t, s, merge.Insert, "b", rid(1), map[string]any{"name": "x"}))
+	var del merge.Op
+	look(t, db, func(tx *Tx) error {
+		state, err := tx.State("b", rid(1))
+		del = merge.Op{Kind: merge.Delete, Table: 2, Row: rid(1), Saw: state.Saw()}
+		none, err2 := tx.State("b", rid(2))
+		if none.Live() || !state.Live() {
+			t.Error("live is wrong")
+		}
+		return errors.Join(err, err2)
+	})
+	apply(t, db, stamp(2, 1, 2), del)
+	if got := rows(t, db, Query{Table: "b"}); len(got) != 0 {
+		t.Error(got)
+	}
+	apply(t, db, stamp(1, 2, 1), op(t, s, merge.Update, "b", rid(1), map[string]any{"name": "unseen"}))
+	if got := rows(t, db, Query{Table: "b"}); len(got) != 1 || got[0]["name"] != "unseen" {
+		t.Error(got)
+	}
+}
+
 // TestInjection: values come back as they went in, wherever they stand.
 func TestInjection(t *testing.T) {
 	db := library(t)

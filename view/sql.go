@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/ncruces/go-sqlite3"
 )
@@ -35,7 +36,7 @@ type Result struct {
 // ErrLimit for what takes more than the bounds above.
 func (db *DB) SQL(ctx context.Context, query string, args ...any) (res *Result, err error) {
 	if len(query) > maxSQL {
-		return nil, fmt.Errorf("SQL of %d bytes, at most %d: %w", len(query), maxSQL, ErrLimit)
+		return nil, classed(ErrLimit, "SQL of %d bytes, at most %d", len(query), maxSQL)
 	}
 	limited, cancel := context.WithTimeout(ctx, maxSQLTime)
 	defer cancel()
@@ -50,7 +51,7 @@ func (db *DB) SQL(ctx context.Context, query string, args ...any) (res *Result, 
 			if !strings.Contains(fmt.Sprint(p), "out of memory") {
 				panic(p)
 			}
-			res, err = nil, fmt.Errorf("SQL used more than %d bytes of memory: %w", maxSQLMemory, ErrLimit)
+			res, err = nil, classed(ErrLimit, "SQL used more than %d bytes of memory", maxSQLMemory)
 		}
 	}()
 	if err := c.confine(); err != nil {
@@ -66,7 +67,7 @@ func (db *DB) SQL(ctx context.Context, query string, args ...any) (res *Result, 
 		return res, nil
 	}
 	if ctx.Err() == nil && limited.Err() != nil {
-		return nil, fmt.Errorf("SQL ran longer than %s: %w", maxSQLTime, ErrLimit)
+		return nil, classed(ErrLimit, "SQL ran longer than %s", maxSQLTime)
 	}
 	return nil, stopped(ctx, err)
 }
@@ -100,7 +101,7 @@ func (c *conn) confine() error {
 
 func (tx *Tx) runSQL(query string, args []any) (*Result, error) {
 	if strings.ContainsRune(query, 0) {
-		return nil, fmt.Errorf("SQL with a NUL character: %w", ErrQuery)
+		return nil, classed(ErrQuery, "SQL with a NUL character")
 	}
 	if err := tx.c.SetAuthorizer(tx.layout.authorize); err != nil {
 		return nil, failed("running SQL", err)
@@ -111,20 +112,20 @@ func (tx *Tx) runSQL(query string, args []any) (*Result, error) {
 		return nil, refusedSQL(err)
 	}
 	if s == nil {
-		return nil, fmt.Errorf("SQL: no statement: %w", ErrQuery)
+		return nil, classed(ErrQuery, "SQL: no statement")
 	}
 	defer s.Close()
 	if err := onlyOne(tx.c, tail); err != nil {
 		return nil, err
 	}
 	if !s.ReadOnly() || s.ColumnCount() == 0 {
-		return nil, fmt.Errorf("SQL: only SELECT is allowed: %w", ErrQuery)
+		return nil, classed(ErrQuery, "SQL: only SELECT is allowed")
 	}
 	if s.BindCount() != len(args) {
-		return nil, fmt.Errorf("SQL: %d parameters and %d values: %w", s.BindCount(), len(args), ErrQuery)
+		return nil, classed(ErrQuery, "SQL: %d parameters and %d values", s.BindCount(), len(args))
 	}
 	if err := bind(s, args); err != nil {
-		return nil, fmt.Errorf("SQL: %w: %w", err, ErrQuery)
+		return nil, classed(ErrQuery, "SQL: %w", err)
 	}
 	return collect(s)
 }
@@ -139,7 +140,7 @@ func onlyOne(c *conn, tail string) error {
 		return nil
 	}
 	second.Close()
-	return fmt.Errorf("SQL: more than one statement: %w", ErrQuery)
+	return classed(ErrQuery, "SQL: more than one statement")
 }
 
 func collect(s *sqlite3.Stmt) (*Result, error) {
@@ -157,7 +158,7 @@ func collect(s *sqlite3.Stmt) (*Result, error) {
 			size += 16 + sizeOf(row[i])
 		}
 		if res.Rows = append(res.Rows, row); len(res.Rows) > maxSQLRows || size > maxSQLBytes {
-			return nil, fmt.Errorf("SQL returned more than %d rows or %d bytes: %w", maxSQLRows, maxSQLBytes, ErrLimit)
+			return nil, classed(ErrLimit, "SQL returned more than %d rows or %d bytes", maxSQLRows, maxSQLBytes)
 		}
 	}
 	return res, refusedSQL(s.Err())
@@ -191,13 +192,17 @@ func refusedSQL(err error) error {
 	case !asCode(err, &code):
 		return err
 	}
+	words := printable(strings.TrimPrefix(err.Error(), "sqlite3: SQL logic error: "))
+	if strings.HasPrefix(words, "cannot modify ") {
+		code = sqlite3.AUTH
+	}
 	switch code {
 	case sqlite3.ERROR, sqlite3.MISMATCH, sqlite3.CONSTRAINT, sqlite3.RANGE, sqlite3.READONLY:
-		return fmt.Errorf("SQL: %w: %w", err, ErrQuery)
+		return classed(ErrQuery, "SQL: %s", words)
 	case sqlite3.AUTH, sqlite3.PERM:
-		return fmt.Errorf("SQL may only SELECT from the space's tables: %w", ErrQuery)
+		return classed(ErrQuery, "SQL may only SELECT from the space's tables")
 	case sqlite3.TOOBIG, sqlite3.NOMEM:
-		return fmt.Errorf("SQL: %w: %w", err, ErrLimit)
+		return classed(ErrLimit, "SQL: %w", err)
 	}
 	return failed("running SQL", err)
 }
@@ -261,4 +266,15 @@ func (l *layout) counted(name string) bool {
 	lower := strings.ToLower(name)
 	return !strings.Contains(name, "$") && !strings.HasPrefix(lower, "sqlite_") && !strings.HasPrefix(lower, "pragma_") &&
 		!strings.HasPrefix(lower, "dbstat")
+}
+
+// printable takes out of SQLite's message what the query brought in that would
+// move a terminal's cursor or turn its text around.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '?'
+	}, s)
 }
