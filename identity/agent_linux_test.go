@@ -108,6 +108,13 @@ func TestAgentEnds(t *testing.T) {
 			if err := end(v); err != nil {
 				t.Fatal(err)
 			}
+			if name == "rekey" || name == "lock" { // those wait until it has ended
+				release, err := lockFile(socketPath(v.home)+".lock", 0)
+				if err != nil {
+					t.Fatalf("the agent's process is still there: %v", err)
+				}
+				release()
+			}
 			if _, ok := askAgent(v.home, tag); ok {
 				t.Error("the agent still gives the key")
 			}
@@ -224,6 +231,59 @@ func TestAgentLongPath(t *testing.T) {
 		t.Error(err)
 	}
 	os.Remove(socketPath(home) + ".lock")
+}
+
+// TestAgentOtherUser: even where another user reaches the socket it gets no key.
+func TestAgentOtherUser(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs to become another user")
+	}
+	dir, err := os.MkdirTemp("/tmp", "espace-agent-test-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	socket := filepath.Join(dir, "s")
+	l, err := listen(socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if err := errors.Join(os.Chmod(dir, 0o755), os.Chmod(socket, 0o666)); err != nil {
+		t.Fatal(err)
+	}
+	a := &agent{key: func() string { return "the key" }}
+	for uid, want := range map[int]string{0: "othe key", 12345: ""} {
+		answer := make(chan string)
+		go func() { answer <- askAs(t, uid, socket) }()
+		c, err := l.AcceptUnix()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a.answer(c) {
+			t.Error("the agent stops")
+		}
+		if got := <-answer; got != want {
+			t.Errorf("user %d gets %q, want %q", uid, got, want)
+		}
+	}
+}
+
+// askAs asks for the key with the tag zero from a thread that is another user's.
+func askAs(t *testing.T, uid int, socket string) string {
+	runtime.LockOSThread() // and never unlocked: the thread ends with its goroutine
+	if _, _, errno := unix.RawSyscall(unix.SYS_SETRESUID, uintptr(uid), uintptr(uid), uintptr(uid)); errno != 0 {
+		t.Error(errno)
+	}
+	c, err := net.Dial("unix", socket)
+	if err != nil {
+		t.Error(err)
+		return err.Error()
+	}
+	defer c.Close()
+	_, _ = c.Write(append([]byte{verbKey}, make([]byte, 32)...))
+	answer, _ := io.ReadAll(c)
+	return string(answer)
 }
 
 // agentPID asks the kernel who serves a home's socket.

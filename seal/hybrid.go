@@ -74,8 +74,8 @@ func (k PrivateKey) Open(file []byte, max int) ([]byte, error) {
 	return plaintext, nil
 }
 
-// CheckRecipient accepts the canonical text of a hybrid recipient. Two spellings of one
-// key (age reads upper case too) would have two names.
+// CheckRecipient accepts the one text of a hybrid recipient: Bech32 in lower case. Two
+// spellings of one key would have two names.
 func CheckRecipient(recipient string) error {
 	_, err := parseRecipient(recipient)
 	return err
@@ -86,7 +86,7 @@ func parseRecipient(recipient string) (*age.HybridRecipient, error) {
 		return nil, fmt.Errorf("%w: recipient of %d characters", ErrMalformed, len(recipient))
 	}
 	r, err := age.ParseHybridRecipient(recipient)
-	if err != nil || strings.ToLower(recipient) != recipient {
+	if err != nil {
 		return nil, fmt.Errorf("%w: recipient is no hybrid key", ErrMalformed)
 	}
 	return r, nil

@@ -197,6 +197,8 @@ func freshBoxes(t testing.TB) []boxVector {
 	}
 	long := frame(append(bytes.Clone(hello.Compressed), hello.Compressed...), wire.MinContent)
 	skipped := frame(append([]byte{0x50, 0x2a, 0x4d, 0x18, 0, 0, 0, 0}, hello.Compressed...), wire.MinContent)
+	behind := frame(append(bytes.Clone(hello.Compressed), 0x50, 0x2a, 0x4d, 0x18, 4, 0, 0, 0, 'e', 'v', 'i', 'l'), wire.MinContent)
+	emptyBehind := frame(append(bytes.Clone(hello.Compressed), compress(nil)...), wire.MinContent)
 	return []boxVector{
 		good("empty", []byte{}, wire.MinContent), hello, good("private", []byte("hello"), wire.MinPrivate),
 		good("repeats", bytes.Repeat([]byte("espace "), 300), wire.MinContent), good("unpadded", []byte("hello"), 0),
@@ -204,7 +206,8 @@ func freshBoxes(t testing.TB) []boxVector {
 		bad("padding-not-zero", "malformed", box("pad", change(1023, 1))), bad("length-beyond", "malformed", box("len", change(0, 1))),
 		bad("length-short", "malformed", box("len2", change(7, framed[7]-1))), bad("not-padme", "malformed", box("odd", framed[:1000+1])),
 		bad("no-zstd", "malformed", box("raw", frame([]byte("hello"), wire.MinContent))), bad("two-frames", "malformed", box("two", long)),
-		bad("skippable", "malformed", box("skip", skipped)),
+		bad("skippable", "malformed", box("skip", skipped)), bad("skippable-behind", "malformed", box("behind", behind)),
+		bad("empty-frame-behind", "malformed", box("empty behind", emptyBehind)),
 		bad("inflates-beyond", "too-big", box("bomb", frame(compress(make([]byte, 1001)), wire.MinContent))),
 	}
 }
