@@ -1,0 +1,82 @@
+package hooks_test
+
+import (
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/espace-git/espace-git/gitstore"
+	"github.com/espace-git/espace-git/hooks"
+	"github.com/espace-git/espace-git/internal/wire"
+	"github.com/espace-git/espace-git/space"
+)
+
+const schema = "tables:\n  notes:\n    columns:\n      text: {type: text}\n"
+
+// Everything that real clients push passes, checked from an empty host on.
+func TestHookTakesWhatClientsPush(t *testing.T) {
+	host := filepath.Join(t.TempDir(), "host.git")
+	if out, err := exec.Command("git", "init", "-q", "--bare", "--initial-branch=main", host).CombinedOutput(); err != nil {
+		t.Skipf("git is needed for a host: %v %s", err, out)
+	}
+	dir, ctx := t.TempDir(), t.Context()
+	options := func(name string) space.Options {
+		return space.Options{Home: filepath.Join(dir, name+"-home"), NoPassphrase: true, NoAgent: true}
+	}
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	alice, _, err := space.Create(ctx, filepath.Join(dir, "alice"), space.CreateOptions{Name: "Team", As: "alice", Remote: host, Schema: []byte(schema)}, options("alice"))
+	must(err)
+	defer alice.Close()
+	invite, err := alice.Invite(ctx, space.InviteOptions{})
+	must(err)
+	bob, _, err := space.Join(ctx, filepath.Join(dir, "bob"), invite.Link, space.JoinOptions{As: "bob"}, options("bob"))
+	must(err)
+	defer bob.Close()
+	for range 3 {
+		for _, s := range []*space.Space{alice, bob} {
+			_, _ = s.Insert(ctx, "notes", space.Row{"text": "hello"}) // bob can write once he was let in
+			_, err := s.Sync(ctx)
+			must(err)
+		}
+	}
+	checkHost(t, host)
+}
+
+// checkHost checks all refs of a host as if they came in one push.
+func checkHost(t *testing.T, host string) {
+	t.Helper()
+	repo, err := gitstore.Open(host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tips, err := repo.Refs("refs/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all []gitstore.RefUpdate
+	var kinds []wire.RefKind
+	for name, tip := range tips {
+		all = append(all, gitstore.RefUpdate{Name: name, New: tip})
+		if n, ok := wire.DefaultRefs.Parse(name); ok {
+			kinds = append(kinds, n.Kind)
+		}
+	}
+	slices.Sort(kinds)
+	if want := []wire.RefKind{wire.RefKeys, wire.RefLane, wire.RefLane, wire.RefLedger, wire.RefOrder}; !slices.Equal(kinds, want) {
+		t.Errorf("the host has %v, want %v", kinds, want)
+	}
+	if err := hooks.Check(empty{repo}, wire.DefaultRefs, all, nil); err != nil {
+		t.Error(err)
+	}
+}
+
+// empty has the objects of a host and none of its refs.
+type empty struct{ *gitstore.Repo }
+
+func (empty) Ref(string) (id wire.ObjectID, ok bool, err error) { return id, false, nil }
