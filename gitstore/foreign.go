@@ -16,12 +16,17 @@ import (
 var foreignHashes = sync.Pool{New: func() any { return sha1cd.New() }}
 
 func nameOfForeign(k kind, data []byte) (wire.ObjectID, error) {
+	var head [32]byte
+	return foreignSum(appendHeader(head[:0], k, len(data)), data)
+}
+
+func foreignSum(parts ...[]byte) (wire.ObjectID, error) {
 	h := foreignHashes.Get().(hash.Hash)
 	defer foreignHashes.Put(h)
 	h.Reset()
-	var head [32]byte
-	h.Write(appendHeader(head[:0], k, len(data)))
-	h.Write(data)
+	for _, p := range parts {
+		h.Write(p)
+	}
 	sum, collided := h.(sha1cd.CollisionResistantHash).CollisionResistantSum(nil)
 	if collided {
 		return wire.ObjectID{}, fmt.Errorf("%w: SHA-1 collision attack", ErrCorrupt)

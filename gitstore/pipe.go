@@ -70,8 +70,11 @@ func (s *pipeSession) explain(err error) error {
 // childWords takes the lines that matter out of a child's complaints.
 func childWords(s string) string {
 	var keep []string
-	for line := range strings.Lines(s) {
+	for line := range strings.SplitSeq(strings.ReplaceAll(s, "\r", "\n"), "\n") {
 		line = strings.TrimSpace(line)
+		if progressLine(line) {
+			continue
+		}
 		low := strings.ToLower(line)
 		if line == "" || strings.HasPrefix(low, "warning:") || strings.HasPrefix(low, "hint:") ||
 			strings.HasPrefix(low, "please make sure you have") || strings.HasPrefix(low, "and the repository exists") {
@@ -80,6 +83,17 @@ func childWords(s string) string {
 		keep = append(keep, strings.TrimPrefix(line, "fatal: "))
 	}
 	return strings.Join(keep, "; ")
+}
+
+// progressLine: git counts on standard error, whatever -q says.
+func progressLine(line string) bool {
+	line = strings.TrimPrefix(line, "remote: ")
+	for _, word := range []string{"Receiving objects:", "Resolving deltas:", "Counting objects:", "Compressing objects:", "Enumerating objects:", "Writing objects:", "Unpacking objects:", "Indexing objects:", "Total "} {
+		if strings.HasPrefix(line, word) {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *pipeSession) request(body io.Reader, _ int64) (io.ReadCloser, error) {

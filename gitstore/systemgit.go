@@ -152,7 +152,8 @@ func (g *gitLink) pull(ctx context.Context, wants, haves []wire.ObjectID, q *qua
 	if cause := context.Cause(ctx); cause != nil {
 		return 0, cause
 	}
-	if err != nil {
+	// Whether everything came is for our own check to say, ref by ref.
+	if err != nil && !strings.Contains(words, "did not send all necessary objects") {
 		return 0, fetchError(ctx, words, err)
 	}
 	return g.collect(dir, q, l)
@@ -161,16 +162,34 @@ func (g *gitLink) pull(ctx context.Context, wants, haves []wire.ObjectID, q *qua
 // fetchError: where git's index-pack gave up on what it got, the pack is at fault.
 func fetchError(ctx context.Context, words string, err error) error {
 	low := strings.ToLower(words)
-	switch {
-	case strings.Contains(low, "attempting to allocate"), strings.Contains(low, "out of memory"):
-		return fmt.Errorf("%w: %s", ErrTooBig, clean(words))
-	case strings.Contains(low, "couldn't find remote ref"), strings.Contains(low, "not our ref"),
-		strings.Contains(low, "did not send all necessary objects"), strings.Contains(low, "missing"), strings.Contains(low, "bad object"):
-		return fmt.Errorf("%w: %s", ErrMissing, clean(childWords(words)))
-	case strings.Contains(low, "index-pack") || strings.Contains(low, "inflate") || strings.Contains(low, "bad pack"):
-		return fmt.Errorf("%w: %s", ErrCorrupt, clean(childWords(words)))
+	for _, is := range fetchPhrases {
+		if strings.Contains(low, is.phrase) {
+			return fmt.Errorf("%w: %s", is.err, clean(childWords(words)))
+		}
 	}
 	return childError(ctx, words, err)
+}
+
+var fetchPhrases = []struct {
+	phrase string
+	err    error
+}{
+	{"attempting to allocate", ErrTooBig},
+	{"out of memory", ErrTooBig},
+	{"early eof", ErrUnreachable},
+	{"inflate returned", ErrCorrupt},
+	{"data stream error", ErrCorrupt},
+	{"bad object at offset", ErrCorrupt},
+	{"unresolved delta", ErrCorrupt},
+	{"pack is corrupted", ErrCorrupt},
+	{"pack has", ErrCorrupt},
+	{"pack header", ErrCorrupt},
+	{"couldn't find remote ref", ErrMissing},
+	{"not our ref", ErrMissing},
+	{"missing", ErrMissing},
+	{"bad object", ErrMissing},
+	{"invalid index-pack output", ErrCorrupt},
+	{"index-pack failed", ErrCorrupt},
 }
 
 // refspecs names one ref for each want; where it lands is of no meaning.

@@ -171,6 +171,9 @@ func parseSCP(s string) (address, error) {
 	if i := strings.LastIndexByte(host, '@'); i >= 0 {
 		user, host = host[:i], host[i+1:]
 	}
+	if path == "" {
+		return address{}, fmt.Errorf("ssh address without a path")
+	}
 	// Relative to the login directory, which "~/" says in the other form.
 	if !strings.HasPrefix(path, "/") && !strings.HasPrefix(path, "~") {
 		path = "~/" + path
