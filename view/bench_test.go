@@ -221,3 +221,49 @@ func BenchmarkDigest(b *testing.B) {
 		must(b, db.View(context.Background(), func(tx *Tx) error { _, err := tx.Digest(); return err }))
 	}
 }
+
+const benchReferences = `
+tables:
+  channels:
+    columns:
+      title: {type: text}
+  messages:
+    columns:
+      channel: {type: ref, table: channels, on_delete: cascade, index: true}
+      reply:   {type: ref, table: messages, on_delete: null}
+      text:    {type: text}
+`
+
+// BenchmarkReferences writes batches of 1,000 rows that refer to a parent which
+// shows, and to the row before; then the parent goes and comes back.
+func BenchmarkReferences(b *testing.B) {
+	s := parseSchema(b, benchReferences)
+	db := newStore(b, benchReferences)
+	parent := benchID(1 << 30)
+	apply(b, db, stamp(1, 1, 1), op(b, s, merge.Insert, "channels", parent, nil))
+	number := uint64(1)
+	step := func(ops ...merge.Op) {
+		number++
+		viewInsert(b, db, number, ops)
+	}
+	var inserts, cascades time.Duration
+	for n := 0; b.Loop(); n++ {
+		ops := make([]merge.Op, 1000)
+		for i := range ops {
+			ops[i] = op(b, s, merge.Insert, "messages", benchID(n*1000+i), map[string]any{
+				"channel": parent, "reply": benchID(max(n*1000+i-1, 0)), "text": "a message",
+			})
+		}
+		start := time.Now()
+		step(ops...)
+		inserts += time.Since(start)
+		if n == 0 {
+			start = time.Now()
+			step(merge.Op{Kind: merge.Delete, Table: 1, Row: parent})
+			step(op(b, s, merge.Insert, "channels", parent, nil))
+			cascades = time.Since(start)
+		}
+	}
+	b.ReportMetric(float64(inserts.Microseconds())/float64(b.N*1000), "µs/row")
+	b.ReportMetric(float64(cascades.Microseconds())/2000, "µs/row-hidden-or-shown")
+}
