@@ -78,7 +78,7 @@ func (s *Server) Command() string {
 		s.Key, s.KnownHosts)
 }
 
-// Login makes a home for the test whose git settings use Command, for programs that inherit no GIT_* variables.
+// Login makes the test's environment that of a user of this server: git's settings and GIT_SSH_COMMAND use Command.
 func (s *Server) Login(t testing.TB) {
 	t.Helper()
 	home := t.TempDir()
@@ -88,7 +88,7 @@ func (s *Server) Login(t testing.TB) {
 	}
 	t.Setenv("HOME", home)
 	t.Setenv("XDG_CONFIG_HOME", filepath.Join(home, ".config"))
-	t.Setenv("SSH_KNOWN_HOSTS", s.KnownHosts)
+	t.Setenv("GIT_SSH_COMMAND", s.Command())
 }
 
 func (s *Server) path(name string) string { return filepath.Join(s.dir, name) }
