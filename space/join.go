@@ -19,7 +19,7 @@ import (
 
 // JoinOptions say who joins.
 type JoinOptions struct {
-	As         string // the newcomer's name, for the members
+	As         string // the newcomer's name, for the members; not needed for a further own device
 	DeviceName string
 	Offline    bool // do not push: hand Joined.Request to a member instead
 }
@@ -62,8 +62,10 @@ func Join(ctx context.Context, dir, link string, j JoinOptions, o Options) (*Spa
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := checkNames(j.As); err != nil {
-		return nil, nil, err
+	if j.As != "" {
+		if err := checkNames(j.As); err != nil {
+			return nil, nil, err
+		}
 	}
 	vault, err := ensureVault(o)
 	if err != nil {
@@ -115,7 +117,7 @@ func join1(ctx context.Context, vault *identity.Vault, dir string, l membership.
 func (s *Space) ask(ctx context.Context, l membership.Link, j JoinOptions) ([]byte, error) {
 	var request *membership.JoinRequest
 	make := func(r *round) (err error) {
-		if err := s.checkInvite(r, l); err != nil {
+		if err := s.checkInvite(r, l, j); err != nil {
 			return err
 		}
 		if request == nil { // it proves itself, so one serves all tries
@@ -140,7 +142,7 @@ func (s *Space) ask(ctx context.Context, l membership.Link, j JoinOptions) ([]by
 }
 
 // checkInvite: the ledger is the one that the inviter saw, and the invite is open.
-func (s *Space) checkInvite(r *round, l membership.Link) error {
+func (s *Space) checkInvite(r *round, l membership.Link, j JoinOptions) error {
 	if !r.roster().Holds(l.Invite) {
 		text := fmt.Sprintf("the host shows another ledger than the one that the link is for: it has no such invite at entry %d", l.Invite.Number)
 		return join(ErrViolation, errors.New(text))
@@ -148,6 +150,9 @@ func (s *Space) checkInvite(r *round, l membership.Link) error {
 	inv, ok := r.roster().Invite(membership.InviteID(l.Invite.Hash))
 	if !ok || !inv.PublicKey.Equal(l.InviteKey().Public()) {
 		return join(ErrLink, fmt.Errorf("%w: its secret does not fit the invite", ErrLink))
+	}
+	if inv.Member.IsZero() && j.As == "" {
+		return usage("a newcomer needs a name for the others to see")
 	}
 	switch inviteState(inv, s.opts.Now()) {
 	case "revoked":
@@ -162,10 +167,11 @@ func (s *Space) checkInvite(r *round, l membership.Link) error {
 
 func (s *Space) joinRequest(r *round, l membership.Link, j JoinOptions) (*membership.JoinRequest, error) {
 	dev := s.keys.Device()
-	items, err := salted(s.opts.Rand, map[string][]byte{
-		membership.ItemMemberName: []byte(j.As),
-		membership.ItemDeviceName: []byte(deviceNameOr(j.DeviceName)),
-	})
+	values := map[string][]byte{membership.ItemDeviceName: []byte(deviceNameOr(j.DeviceName))}
+	if j.As != "" {
+		values[membership.ItemMemberName] = []byte(j.As)
+	}
+	items, err := salted(s.opts.Rand, values)
 	if err != nil {
 		return nil, err
 	}

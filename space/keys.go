@@ -13,7 +13,7 @@ import (
 	"github.com/espace-git/espace-git/seal"
 )
 
-// maxWrap bounds a wrap: a thousand epochs' secrets need 36 kB.
+// maxWrap bounds a wrap: a thousand epochs' secrets need 71 kB.
 const maxWrap = 256 << 10
 
 // loadSecret takes the open epoch's secret out of the keyring.

@@ -44,7 +44,11 @@ func (s *Space) proposeOnce(ctx context.Context, tries []wire.Hash, draft func(*
 	if err != nil {
 		return nil, nil, err
 	}
-	pushed, err := s.remote.Push(ctx, []gitstore.RefUpdate{update}, gitstore.PushOptions{})
+	host, err := s.host()
+	if err != nil {
+		return nil, nil, err
+	}
+	pushed, err := host.Push(ctx, []gitstore.RefUpdate{update}, gitstore.PushOptions{})
 	if err != nil {
 		return nil, nil, fmt.Errorf("pushing: %w", err)
 	}

@@ -123,14 +123,27 @@ func (r *round) violation(e evidence) error {
 func (r *round) advance(ref string, tip wire.ObjectID, what string) (commits []gitstore.CommitRef, stands bool, err error) {
 	last := r.tips[ref]
 	commits, err = r.s.repo.Commits([]wire.ObjectID{tip}, known(last), maxCommits)
+	if err == nil && last.IsZero() {
+		err = tipFault(commits, tip)
+	}
 	if err != nil {
-		return nil, true, r.junk(ref, tip, err)
+		return nil, false, r.junk(ref, tip, err)
 	}
 	stands = last.IsZero() || slices.ContainsFunc(commits, func(c gitstore.CommitRef) bool { return slices.Contains(c.Parents, last) })
 	if !stands {
 		err = r.takenBack(ref, tip, what)
 	}
 	return commits, stands, err
+}
+
+// tipFault: a ref that shows no commit has shown nothing that could be taken back.
+func tipFault(commits []gitstore.CommitRef, tip wire.ObjectID) error {
+	for _, c := range commits {
+		if c.ID == tip {
+			return c.Err
+		}
+	}
+	return nil
 }
 
 // moveTip notes the tip of a chain that was read.
