@@ -9,34 +9,40 @@ import (
 // branch is one way in which the log may go on: entries under signed roots that
 // hold. Honest chains give one branch.
 type branch struct {
+	base  Log // what was read: before the first step
 	steps []step
-	marks []Log // before steps 0, markStep, 2*markStep …: going back is cheap
+	marks []Log // at each multiple of markStep behind base: going back is cheap
 	log   Log   // at the end
 	tip   *piece
 }
 
-const markStep = 64
+const markStep = 64 // divides pageLen
 
-func (b *branch) push(s step) {
-	if len(b.steps)%markStep == 0 {
-		b.marks = append(b.marks, b.log)
+func (b *branch) push(s step, log Log) {
+	b.steps, b.log = append(b.steps, s), log
+	if log.n%markStep == 0 {
+		b.marks = append(b.marks, log)
 	}
-	b.log.AppendLeaf(s.leaf)
-	s.root = b.log.Head().Root
-	b.steps = append(b.steps, s)
+}
+
+// at is the log before step i.
+func (b *branch) at(i int) Log {
+	n := b.base.n + uint64(i)
+	log, from := b.base, 0
+	if k := n/markStep - b.base.n/markStep; k > 0 {
+		log = b.marks[k-1]
+		from = int(log.n - b.base.n)
+	}
+	for _, s := range b.steps[from:i] {
+		log.AppendLeaf(s.leaf)
+	}
+	return log
 }
 
 // until is a copy of the branch's first n steps.
 func (b *branch) until(n int) *branch {
-	marks := (n + markStep - 1) / markStep
-	out := &branch{steps: slices.Clone(b.steps[:n]), marks: slices.Clone(b.marks[:marks]), log: b.log}
-	if n == len(b.steps) {
-		return out
-	}
-	out.log = b.marks[n/markStep]
-	for _, s := range b.steps[n/markStep*markStep : n] {
-		out.log.AppendLeaf(s.leaf)
-	}
+	out := &branch{base: b.base, steps: slices.Clone(b.steps[:n]), log: b.at(n)}
+	out.marks = slices.Clone(b.marks[:out.log.n/markStep-b.base.n/markStep])
 	return out
 }
 
@@ -44,7 +50,7 @@ func (b *branch) until(n int) *branch {
 // piece may be what an earlier one needs, so it passes over them until nothing
 // changes; pieces are sorted by length, so honest ones need one pass.
 func (t *trunk) branches() []*branch {
-	bs := []*branch{{log: t.log}}
+	bs := []*branch{{base: t.log, log: t.log}}
 	byObject := make(map[wire.ObjectID]*piece, len(t.waiting))
 	for _, p := range t.waiting {
 		byObject[p.object] = p
@@ -149,14 +155,17 @@ func (b *branch) contains(p *piece, end uint64) *branch {
 // extended appends r from its entry i on if p's root holds for that.
 func (b *branch) extended(p *piece, r run, i uint64) *branch {
 	log := b.log
+	logs := make([]Log, 0, len(r.leaves))
 	for _, leaf := range r.leaves[i:] {
 		log.AppendLeaf(leaf)
+		logs = append(logs, log)
 	}
 	if log.Head() != *p.Log {
 		return nil
 	}
-	for ; i < uint64(len(r.leaves)); i++ {
-		b.push(step{leaf: r.leaves[i], author: r.author, entry: r.entries[i]})
+	for k, log := range logs {
+		j := i + uint64(k)
+		b.push(step{leaf: r.leaves[j], root: log.Head().Root, author: r.author, entry: r.entries[j]}, log)
 	}
 	b.tip = p
 	return b

@@ -57,20 +57,16 @@ func (h *history) put(i uint64, p *page) {
 	h.pages[i] = p
 }
 
-// append adds a place; before is the log without it. False when the page that
-// it belongs to cannot be had.
-func (h *history) append(before Log, p place) bool {
+// append adds a place; before gives the log without it, which a new page starts
+// with. The last page is always in memory.
+func (h *history) append(p place, before func() Log) {
 	i := h.n / pageLen
 	if h.n%pageLen == 0 {
-		h.put(i, &page{start: before})
+		h.put(i, &page{start: before()})
 	}
-	pg := h.page(i)
-	if pg == nil || uint64(len(pg.places)) != h.n%pageLen {
-		return false
-	}
+	pg := h.pages[i]
 	pg.places, pg.dirty = append(pg.places, p), true
 	h.n++
-	return true
 }
 
 // at is the place with index i; false when i is beyond the log or its page is lost.
@@ -103,7 +99,7 @@ func (h *history) logAt(n uint64) (Log, bool) {
 		return Log{}, true
 	}
 	pg := h.page((n - 1) / pageLen)
-	if n > h.n || pg == nil {
+	if n > h.n || pg == nil || n-pg.start.n > uint64(len(pg.places)) {
 		return Log{}, false
 	}
 	l := pg.start
@@ -111,6 +107,15 @@ func (h *history) logAt(n uint64) (Log, bool) {
 		l.AppendLeaf(p.leaf)
 	}
 	return l, true
+}
+
+// whole reports whether the last page holds exactly the last places.
+func (h *history) whole() bool {
+	if h.n == 0 {
+		return true
+	}
+	pg := h.page((h.n - 1) / pageLen)
+	return pg != nil && pg.start.n+uint64(len(pg.places)) == h.n
 }
 
 // leaves are the leaf hashes of [from, to).

@@ -1,6 +1,7 @@
 package chain
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"math/bits"
@@ -15,7 +16,16 @@ import (
 // EmptyRoot is the root of a log without entries: the SHA-256 of nothing.
 var EmptyRoot = wire.Sum(nil)
 
-var ranges = compact.RangeFactory{Hash: rfc6962.DefaultHasher.HashChildren}
+var ranges = compact.RangeFactory{Hash: nodeHash}
+
+// nodeHash is SHA-256(0x01 ‖ left ‖ right), with one allocation.
+func nodeHash(left, right []byte) []byte {
+	b := [65]byte{rfc6962.RFC6962NodeHashPrefix}
+	copy(b[1:], left)
+	copy(b[33:], right)
+	sum := sha256.Sum256(b[:])
+	return sum[:]
+}
 
 // Log is the head of an append-only log of entries (RFC 6962 section 2.1): its
 // length and the roots of its perfect subtrees, at most 53 hashes. The zero Log

@@ -125,7 +125,7 @@ func (t *trunk) restore(state []byte, load func(uint64) []byte) error {
 func (t *trunk) attach(load func(uint64) []byte) error {
 	t.hist = history{n: t.log.Len(), load: load}
 	last, ok := t.hist.logAt(t.log.Len())
-	if !ok || last.Head() != t.log.Head() {
+	if !ok || !t.hist.whole() || last.Head() != t.log.Head() {
 		return errors.New("last page of history is lost")
 	}
 	if covers := t.tip.raw != nil; covers != (t.log.Len()+uint64(len(t.ahead)) > 0) {

@@ -3,6 +3,7 @@ package chain_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/espace-git/espace-git/chain"
@@ -105,7 +106,9 @@ func TestRestoreRefuses(t *testing.T) {
 			t.Fatalf("state cut at %d: %v", n, err)
 		}
 	}
+	record := s.pages[0][len(s.pages[0])-81:]
 	for name, page := range map[string][]byte{
+		"older": s.pages[0][:len(s.pages[0])-81], "newer": slices.Concat(s.pages[0], record),
 		"lost": nil, "cut": s.pages[0][:100], "long": append(s.pages[0], 0), "other": make([]byte, 300),
 	} {
 		if err := restore(s.state, func(uint64) []byte { return page }); !errors.Is(err, chain.ErrState) {

@@ -130,11 +130,10 @@ func (p *piece) repeats(o *piece) bool {
 func (t *trunk) grow() []step {
 	bs := t.branches()
 	common := commonPrefix(bs)
-	for _, s := range bs[0].steps[:common] {
-		before := t.log
-		t.log.AppendLeaf(s.leaf)
-		t.hist.append(before, place{leaf: s.leaf, root: s.root, author: s.author})
+	for i, s := range bs[0].steps[:common] {
+		t.hist.append(place{leaf: s.leaf, root: s.root, author: s.author}, func() Log { return bs[0].at(i) })
 	}
+	t.log = bs[0].at(int(common))
 	if bs[0].tip != nil {
 		t.tip = bs[0].tip.Verified
 	}
