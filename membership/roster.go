@@ -152,24 +152,36 @@ func (r *Roster) Openings() []Opening {
 }
 
 // Member looks a member up.
-func (r *Roster) Member(id wire.MemberID) (Member, bool) { return given(r.members.get(id)) }
+func (r *Roster) Member(id wire.MemberID) (Member, bool) {
+	v, ok := r.members.get(id)
+	if !ok {
+		return Member{}, false
+	}
+	return v.clone(), true
+}
 
 // Device looks a device up, active or not.
-func (r *Roster) Device(id wire.DeviceID) (Device, bool) { return given(r.devices.get(id)) }
+func (r *Roster) Device(id wire.DeviceID) (Device, bool) {
+	v, ok := r.devices.get(id)
+	if !ok {
+		return Device{}, false
+	}
+	return v.clone(), true
+}
 
 // Members lists the members in the order in which they came.
 func (r *Roster) Members() []Member {
-	return list(r.members, func(a, b Member) int { return cmp.Compare(a.JoinedAt.Number, b.JoinedAt.Number) })
+	return list(r.members, Member.clone, func(a, b Member) int { return cmp.Compare(a.JoinedAt.Number, b.JoinedAt.Number) })
 }
 
 // Devices lists the devices in the order in which they came.
 func (r *Roster) Devices() []Device {
-	return list(r.devices, func(a, b Device) int { return cmp.Compare(a.AddedAt, b.AddedAt) })
+	return list(r.devices, Device.clone, func(a, b Device) int { return cmp.Compare(a.AddedAt, b.AddedAt) })
 }
 
 // Invites lists all invites ever made, in the order of the ledger.
 func (r *Roster) Invites() []Invite {
-	return list(r.invites, func(a, b Invite) int { return cmp.Compare(a.Number, b.Number) })
+	return list(r.invites, Invite.clone, func(a, b Invite) int { return cmp.Compare(a.Number, b.Number) })
 }
 
 // Invite looks an invite up by its ID.
@@ -178,7 +190,11 @@ func (r *Roster) Invite(id string) (Invite, bool) {
 	if err != nil {
 		return Invite{}, false
 	}
-	return given(r.invites.get(key))
+	v, ok := r.invites.get(key)
+	if !ok {
+		return Invite{}, false
+	}
+	return v.clone(), true
 }
 
 // InviteID is the ID of the invite that the entry with this hash made.
@@ -186,19 +202,11 @@ func InviteID(entry wire.Hash) string { return wire.Short(short(entry)) }
 
 func short(h wire.Hash) wire.DeviceID { return wire.DeviceID(h[:16]) }
 
-// given is what callers get: a copy of their own, so that a roster stays a value.
-func given[T interface{ clone() T }](p *T, ok bool) (T, bool) {
-	if !ok {
-		var none T
-		return none, false
-	}
-	return (*p).clone(), true
-}
-
-func list[K any, V interface{ clone() V }](t table[K, *V], order func(a, b V) int) []V {
+// list gives callers copies of their own, so that a roster stays a value.
+func list[K, V any](t table[K, *V], clone func(V) V, order func(a, b V) int) []V {
 	out := make([]V, 0, t.len())
 	for _, v := range t.all() {
-		out = append(out, (*v).clone())
+		out = append(out, clone(*v))
 	}
 	slices.SortStableFunc(out, order)
 	return out
