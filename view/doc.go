@@ -10,8 +10,9 @@
 //	bucket.go, journal.go, changelog.go   what is kept besides rows
 //	layout.go, migrate.go   a schema as SQLite tables and views
 //	fold.go, row.go      operations into rows, by the drivers of package merge
-//	visible.go           references: cascade, null, keep
-//	query.go, parse.go, compile.go, sql.go   reading
+//	visible.go, settle.go   references: cascade, null, keep
+//	query.go, plan.go    reading rows; lex.go, parse.go, compile.go: conditions
+//	sql.go, authorize.go    read-only SQL
 //	digest.go, check.go  the folded state as one hash; is it sound?
 //	watch.go             who wants to know that a table changed
 //
@@ -19,8 +20,10 @@
 //
 // An Update is one SQLite transaction (BEGIN IMMEDIATE, write-ahead log,
 // synchronous FULL). When it returns nil, all of it is on disk; when it returns
-// an error, nothing of it will be seen. Several processes may have the store
-// open: one writes at a time, readers never wait (DESIGN 10).
+// an error, nothing of it is seen. (If the disk fails in the very sync, a crash
+// right after may bring the whole transaction back: never a part.) Several
+// processes may have the store open: one writes at a time, readers never wait
+// (DESIGN 10).
 //
 // # At rest
 //

@@ -42,12 +42,15 @@ type table struct {
 
 	insert string // SQL, see row.go
 	state  string
+	rank   string
 }
 
 // child is a reference as seen from the table that it refers to.
 type child struct {
 	table  *table
 	column *column
+
+	needing, nullify, restore string // SQL, see visible.go
 }
 
 type column struct {
@@ -100,7 +103,7 @@ func (l *layout) link(t *table) {
 		case keep:
 			continue
 		}
-		c.target.children = append(c.target.children, &child{t, c})
+		c.target.children = append(c.target.children, newChild(t, c))
 		t.index(c.raw)
 	}
 }

@@ -27,6 +27,7 @@ func (t *table) compile() {
 	}
 	t.insert = fmt.Sprintf("INSERT INTO %s (%s) VALUES (?%s) ON CONFLICT DO NOTHING",
 		t.store, strings.Join(names, ", "), strings.Repeat(", ?", len(names)-1))
+	t.rank = fmt.Sprintf("SELECT s FROM %s WHERE id = ?1", t.store)
 	t.state = fmt.Sprintf("SELECT s, meta FROM %s WHERE id = ?1", t.store)
 }
 
