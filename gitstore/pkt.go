@@ -202,9 +202,11 @@ var hostPhrases = []struct {
 	{"empty reply from server", ErrUnreachable},
 	{"returned error: 5", ErrUnreachable},
 	{"rpc failed", ErrUnreachable},
+	{"transfer closed", ErrUnreachable},
 	{"inflate: data stream error", ErrCorrupt},
 	{"does not exist", ErrNotRepository},
 	{"' not found", ErrNotRepository},
+	{"unable to access", ErrUnreachable},
 }
 
 // clean makes foreign words fit for a terminal: one line, no control or
