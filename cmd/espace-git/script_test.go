@@ -1,14 +1,18 @@
 package main
 
 import (
+	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -29,8 +33,28 @@ func TestScripts(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip("the stories need git")
 	}
-	testscript.Run(t, testscript.Params{
-		Dir:                 "testdata/script",
+	testscript.Run(t, params(testscript.Params{Dir: "testdata/script"}))
+}
+
+// TestScriptsOnTransports plays the main stories on each way to the host; TestScripts leaves the choice to the program.
+func TestScriptsOnTransports(t *testing.T) {
+	for _, way := range []string{"git", "inprocess"} {
+		t.Run(way, func(t *testing.T) {
+			if _, err := exec.LookPath("git"); err != nil {
+				t.Skip("the stories need git")
+			}
+			p := params(testscript.Params{Files: []string{"testdata/script/first.txtar", "testdata/script/links.txtar", "testdata/script/tamper.txtar"}})
+			p.Setup = func(e *testscript.Env) error {
+				e.Setenv("ESPACE_TRANSPORT", way)
+				return setup(e)
+			}
+			testscript.Run(t, p)
+		})
+	}
+}
+
+func params(p testscript.Params) testscript.Params {
+	commands := testscript.Params{
 		RequireUniqueNames:  true,
 		RequireExplicitExec: true,
 		Setup:               setup,
@@ -50,8 +74,12 @@ func TestScripts(t *testing.T) {
 			"flip":       flip,
 			"pick":       pick,
 			"rollback":   rollback,
+			"hunt":       hunt,
+			"damage":     damage,
 		},
-	})
+	}
+	commands.Dir, commands.Files = p.Dir, p.Files
+	return commands
 }
 
 type (
@@ -89,7 +117,6 @@ func setup(e *testscript.Env) error {
 	e.Values[hostKey{}], e.Values[exitKey{}] = h, &code
 	for _, pair := range [][2]string{
 		{"HOST", "http://" + h.addr}, {"HOSTDIR", h.dir}, {"ESPACE_AGENT", "off"}, {"GIT_CONFIG_NOSYSTEM", "1"},
-		{"ESPACE_TRANSPORT", os.Getenv("ESPACE_TRANSPORT")},
 	} {
 		e.Setenv(pair[0], pair[1])
 	}
@@ -223,6 +250,79 @@ func rollback(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	ts.Fatalf("no lane of %s", args[0])
+}
+
+// hunt PATH WORD...: no file below path holds a word, nor does its name; git objects are looked into, and base64 within them.
+func hunt(ts *testscript.TestScript, _ bool, args []string) {
+	root, words := ts.MkAbs(args[0]), args[1:]
+	files := 0
+	look := func(where string, b []byte) {
+		low := bytes.ToLower(b)
+		for _, w := range words {
+			if bytes.Contains(low, []byte(strings.ToLower(w))) {
+				ts.Fatalf("%s holds %q", where, w)
+			}
+		}
+	}
+	ts.Check(filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		rest, _ := filepath.Rel(root, name)
+		look("the name of "+name, []byte(rest))
+		if d.Name() == "objects" {
+			look("an object in "+name, gitObjects(ts, filepath.Dir(name)))
+		}
+		if !d.Type().IsRegular() {
+			return nil
+		}
+		files++
+		b, err := os.ReadFile(name)
+		look(name, b)
+		return err
+	}))
+	if files == 0 {
+		ts.Fatalf("nothing to hunt in below %s", root)
+	}
+}
+
+var base64Text = regexp.MustCompile(`[A-Za-z0-9+/]{24,}={0,2}`)
+
+// gitObjects are all objects of a repository, and what is in base64 within them.
+func gitObjects(ts *testscript.TestScript, repo string) []byte {
+	out, err := exec.Command("git", "-C", repo, "cat-file", "--batch-all-objects", "--batch", "--buffer").Output()
+	ts.Check(err)
+	if !bytes.Contains(out, []byte(" commit ")) {
+		ts.Fatalf("%s has no commits", repo)
+	}
+	for _, text := range base64Text.FindAll(out, -1) {
+		inside := make([]byte, base64.StdEncoding.DecodedLen(len(text)))
+		n, _ := base64.StdEncoding.Decode(inside, text)
+		out = append(append(out, '\n'), inside[:n]...)
+	}
+	return out
+}
+
+// damage REPOSITORY HOW: the host breaks every pack and object, by one byte in the middle or by half of its length.
+func damage(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(filepath.WalkDir(filepath.Join(ts.MkAbs(args[0]), "objects"), func(name string, d fs.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() || strings.HasSuffix(name, ".idx") {
+			return err
+		}
+		b, err := os.ReadFile(name)
+		if err != nil || len(b) == 0 {
+			return err
+		}
+		if args[1] == "flip" {
+			b[len(b)/2] ^= 0x10
+		} else {
+			b = b[:len(b)/2]
+		}
+		if err := os.Remove(name); err != nil {
+			return err
+		}
+		return os.WriteFile(name, b, 0o644)
+	}))
 }
 
 // flip FILE: one letter in the middle becomes another of the alphabet.

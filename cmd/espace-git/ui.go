@@ -162,7 +162,7 @@ const (
 	hintConflict       = "somebody was faster: try again"
 	hintAuth           = "log in to the host as for git; try  git ls-remote URL"
 	hintUnreachable    = "what you write stays here and is pushed later:  espace-git sync"
-	hintViolation      = "nothing was taken over; keep the evidence and ask the others:  espace-git verify --full --evidence FILE"
+	hintViolation      = "what was verified before stands, and the evidence is kept:  espace-git verify --full --evidence FILE"
 	hintInvites        = "espace-git invite list"
 	hintMembers        = "espace-git member list"
 	hintTables         = "espace-git schema show"
