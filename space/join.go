@@ -12,6 +12,7 @@ import (
 
 	"github.com/espace-git/espace-git/gitstore"
 	"github.com/espace-git/espace-git/identity"
+	"github.com/espace-git/espace-git/internal/wire"
 	"github.com/espace-git/espace-git/membership"
 	"github.com/espace-git/espace-git/seal"
 	"github.com/espace-git/espace-git/view"
@@ -96,11 +97,15 @@ func join1(ctx context.Context, vault *identity.Vault, dir string, l membership.
 		return nil, nil, err
 	}
 	s := site.space(l.Refs(), l.Repository)
+	own := dev.ID()
 	err = s.db.Update(ctx, func(v *view.Tx) error {
 		if err := s.savePlace(v); err != nil {
 			return err
 		}
-		return (self{Device: dev.ID()}).save(v)
+		if err := v.Put(bucketName, nameKey(nameMember, own[:]), []byte(j.As)); err != nil {
+			return err
+		}
+		return (self{Device: dev.ID(), Member: wire.MemberIDOf(dev.ID())}).save(v)
 	})
 	if err != nil {
 		return nil, nil, err

@@ -13,7 +13,7 @@ import (
 )
 
 // BenchmarkJoin makes a space in which 10 devices wrote n operations, in
-// transactions of one, and joins it: fetched, verified, decrypted, folded,
+// transactions of 10, synced 10 times each, and joins it: fetched, verified, decrypted, folded,
 // queryable. The ratio is to `git clone --mirror` of the same repository.
 // ESPACE_BENCH_JOIN sets the numbers of operations (default 1000 and 10000).
 func BenchmarkJoin(b *testing.B) {
@@ -77,11 +77,18 @@ func populate(b *testing.B, host string, devices, ops int) *space.Space {
 			must(p.Sync(ctx))(b)
 		}
 	}
-	const rounds = 10
+	const rounds, perWrite = 10, 10
 	for r := range rounds {
 		for _, p := range people {
-			for range ops / devices / rounds {
-				must(p.Insert(ctx, "tasks", space.Row{"title": "a task of usual length", "points": r}))(b)
+			for range ops / devices / rounds / perWrite {
+				must(p.Write(ctx, func(tx *space.Tx) error {
+					for range perWrite {
+						if _, err := tx.Insert("tasks", space.Row{"title": "a task of usual length", "points": r}); err != nil {
+							return err
+						}
+					}
+					return nil
+				}))(b)
 			}
 			must(p.Sync(ctx))(b)
 		}
