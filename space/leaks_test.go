@@ -183,10 +183,17 @@ func TestAttackLeakage(t *testing.T) {
 		}
 		return h.sight()
 	}
-	one := look("A", "t1", "c", "", "x", strings.Repeat("very much longer ", 30))
+	one := look("A", "a", "c", "", "x", strings.Repeat("very much longer ", 30))
 	other := look("Ministry of silly walks", "payments", "account_number", "a secret that is long enough to show", strings.Repeat("z", 400), "4711")
 	if d := cmp.Diff(one, other); d != "" {
 		t.Errorf("the host tells them apart:\n%s", d)
+	}
+	var long strings.Builder // that a size shows at all: this one has a larger class
+	for i := range 100 {
+		fmt.Fprint(&long, wire.Sum([]byte{byte(i)}))
+	}
+	if d := cmp.Diff(one, look("A", "a", "c", "", "x", long.String())); d == "" || len(one) < 20 {
+		t.Errorf("%d things seen, and 6 kB of text do not show", len(one))
 	}
 }
 
