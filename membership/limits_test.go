@@ -218,6 +218,12 @@ func TestSmallShapes(t *testing.T) {
 	})
 	_, _, err = s.r.Apply(env)
 	wantRule(t, err, "body")
+	_, _, err = s.r.Apply(forge(t, s, "alice", func(p *payload) {
+		for i := range maxItems {
+			p.Items[fmt.Sprint("item-", i)] = wire.Hash{}
+		}
+	}))
+	wantRule(t, err, "items")
 	draft := s.draft(&SchemaBody{Widens: true})
 	draft.Private = make([]byte, wire.MaxPrivate+1)
 	_, err = s.fork().try("alice", draft)

@@ -42,9 +42,6 @@ func (p *payload) check() error {
 	if p.Predecessor.IsZero() != (p.Number == 0) {
 		return malformed("genesis-shape", "only genesis has no predecessor")
 	}
-	if len(p.Private) > wire.MaxPrivate {
-		return malformed("private-size", "private part of %d bytes, limit %d", len(p.Private), wire.MaxPrivate)
-	}
 	if len(p.Tries) > maxTries {
 		return malformed("tries", "%d earlier tries, limit %d", len(p.Tries), maxTries)
 	}
