@@ -37,7 +37,7 @@ var layers = map[string][]string{
 }
 
 // testSupport are packages that only tests import.
-var testSupport = []string{"internal/lint", "internal/gitea", "internal/sshdtest"}
+var testSupport = []string{"bench", "internal/lint", "internal/gitea", "internal/sshdtest"}
 
 // pure packages are functions from bytes to values: given the same bytes, every device comes to the same verdict. They
 // import nothing of impure and call none of clock, outside their tests.
