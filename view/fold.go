@@ -3,7 +3,6 @@ package view
 import (
 	"bytes"
 	"fmt"
-	"maps"
 	"slices"
 
 	"github.com/espace-git/espace-git/internal/wire"
@@ -31,10 +30,7 @@ func (e *InvalidError) Error() string { return fmt.Sprintf("operation %d: %v", e
 func (e *InvalidError) Unwrap() error { return e.Err }
 
 // folder counts what Apply does.
-type folder struct {
-	effects Effects
-	tables  map[uint32]bool
-}
+type folder struct{ effects Effects }
 
 // Apply folds the operations of one transaction into the view, all or none:
 // *InvalidError if they do not fit the schema. The same operations, in any order
@@ -48,7 +44,7 @@ func (tx *Tx) Apply(author wire.DeviceID, member wire.MemberID, stamp merge.Stam
 	if err := tx.may(true); err != nil {
 		return Effects{}, err
 	}
-	if stamp.Time == 0 || stamp.Number == 0 || stamp.Device != author {
+	if !storable(stamp) || stamp.Device != author {
 		return Effects{}, &InvalidError{Err: fmt.Errorf("%w: stamp %v of %s", wire.ErrMalformed, stamp, author)}
 	}
 	cells, err := tx.layout.check(ops)
@@ -58,13 +54,13 @@ func (tx *Tx) Apply(author wire.DeviceID, member wire.MemberID, stamp merge.Stam
 	if err := tx.note(author, member); err != nil {
 		return Effects{}, failed("folding", err)
 	}
-	tx.fold = folder{tables: map[uint32]bool{}}
+	tx.fold = folder{}
 	for i := range ops {
 		if err := tx.apply(stamp, &ops[i], cells[i]); err != nil {
 			return Effects{}, failed("folding", err)
 		}
 	}
-	tx.fold.effects.Tables = slices.Sorted(maps.Keys(tx.fold.tables))
+	slices.Sort(tx.fold.effects.Tables)
 	return tx.fold.effects, nil
 }
 
@@ -95,6 +91,9 @@ func (l *layout) checkOp(op *merge.Op, cells []cell) ([]cell, error) {
 	if op.Row == [16]byte{} {
 		return nil, fmt.Errorf("%w: row ID of zeros", wire.ErrMalformed)
 	}
+	if !ordered(op) {
+		return nil, fmt.Errorf("%w: columns out of order, or a stamp that is none", wire.ErrMalformed)
+	}
 	for _, c := range op.Cells {
 		col := t.byNum[c.Column]
 		if col == nil {
@@ -107,6 +106,28 @@ func (l *layout) checkOp(op *merge.Op, cells []cell) ([]cell, error) {
 		cells = append(cells, cell{col, v})
 	}
 	return cells, nil
+}
+
+// storable says whether a row's state may hold the stamp: what merge does not
+// read back must not be written.
+func storable(s merge.Stamp) bool {
+	return s.Time > 0 && s.Time <= merge.MaxTime && s.Before <= merge.MaxTime && s.Number > 0 && s.Number <= merge.MaxNumber
+}
+
+// ordered checks what a decoded operation has by its form, and one that was
+// made here may lack: columns strictly ascend, stamps can be stored.
+func ordered(op *merge.Op) bool {
+	for i := range op.Cells {
+		if i > 0 && op.Cells[i].Column <= op.Cells[i-1].Column {
+			return false
+		}
+	}
+	for i := range op.Saw {
+		if !storable(op.Saw[i].Stamp) || i > 0 && op.Saw[i].Column <= op.Saw[i-1].Column {
+			return false
+		}
+	}
+	return true
 }
 
 // apply folds one operation. An insert first tries to be of a new row, as nearly
@@ -180,5 +201,9 @@ func (tx *Tx) writeRow(k rowKey, old stored, change merge.Change, meta []byte, c
 
 // note remembers whose device it is, for created_by and updated_by.
 func (tx *Tx) note(device wire.DeviceID, member wire.MemberID) error {
+	if tx.noted == device {
+		return nil
+	}
+	tx.noted = device
 	return tx.c.exec("INSERT INTO device$ (device, member) VALUES (?1, ?2) ON CONFLICT DO NOTHING", device[:], member.String())
 }

@@ -325,6 +325,9 @@ func TestInvalidHasNoEffect(t *testing.T) {
 		"no JSON":         {Kind: merge.Update, Table: 2, Row: rid(1), Cells: []merge.Cell{{Column: 9, Value: text}}},
 		"not CBOR":        {Kind: merge.Update, Table: 1, Row: rid(1), Cells: []merge.Cell{{Column: 1, Value: []byte{0xff}}}},
 		"no value":        {Kind: merge.Update, Table: 1, Row: rid(1), Cells: []merge.Cell{{Column: 1}}},
+		"column twice":    {Kind: merge.Update, Table: 1, Row: rid(1), Cells: []merge.Cell{{Column: 1, Value: text}, {Column: 1, Value: text}}},
+		"saw no stamp":    {Kind: merge.Delete, Table: 1, Row: rid(1), Saw: []merge.Saw{{Column: 0}}},
+		"saw twice":       {Kind: merge.Delete, Table: 1, Row: rid(1), Saw: []merge.Saw{{Stamp: stamp(1, 1, 1)}, {Stamp: stamp(1, 1, 1)}}},
 		"row of zeros":    {Kind: merge.Insert, Table: 1},
 		"unknown kind":    {Kind: 9, Table: 1, Row: rid(1)},
 	}
@@ -342,7 +345,7 @@ func TestInvalidHasNoEffect(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for _, st := range []merge.Stamp{{}, stamp(0, 1, 1), stamp(1, 1, 0), stamp(1, 2, 1)} {
+	for _, st := range []merge.Stamp{{}, stamp(0, 1, 1), stamp(1, 1, 0), stamp(1, 2, 1), stamp(1<<63, 1, 1), stamp(1, 1, 1<<63)} {
 		err := db.Update(context.Background(), func(tx *Tx) error {
 			_, err := tx.Apply(dev(1), wire.MemberID{}, st, []merge.Op{good})
 			return err

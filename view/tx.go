@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/ncruces/go-sqlite3"
+
+	"github.com/espace-git/espace-git/internal/wire"
 )
 
 // Tx is a transaction. It is valid until the function that it was given to
@@ -18,6 +20,7 @@ type Tx struct {
 	done    bool
 	changed map[uint32]bool // tables, for the versions
 	fold    folder          // see fold.go
+	noted   wire.DeviceID   // the author whose member was stored last
 }
 
 // Update runs fn in a transaction that may write. When it returns nil, what fn

@@ -1,6 +1,10 @@
 package view
 
-import "github.com/ncruces/go-sqlite3"
+import (
+	"slices"
+
+	"github.com/ncruces/go-sqlite3"
+)
 
 // References take effect in the fold (DESIGN 8), and the fold must not depend
 // on the order in which operations arrive. So on_delete deletes and overwrites
@@ -136,8 +140,8 @@ func (tx *Tx) count(t *table, was, s int64) {
 }
 
 func (tx *Tx) noteTable(t *table) {
-	if tx.fold.tables != nil {
-		tx.fold.tables[t.number] = true
+	if !slices.Contains(tx.fold.effects.Tables, t.number) {
+		tx.fold.effects.Tables = append(tx.fold.effects.Tables, t.number)
 	}
 	tx.touch(t.number)
 }
