@@ -180,7 +180,7 @@ func (t *trunk) verdict(p *piece, old uint64) Outcome {
 		return Outcome{Verdict: Unchecked}
 	case root != p.Log.Root:
 		return t.contradicted(p)
-	case !t.authored(p):
+	case t.kind == Order && !t.authored(p):
 		return Outcome{Verdict: NotAuthor}
 	}
 	t.hist.markSigned(p.Log.Len)

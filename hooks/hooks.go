@@ -67,7 +67,7 @@ func refuse(ref string, rule Rule, format string, args ...any) *Refusal {
 // the first ref that may not move. It changes nothing but the memo, which may be
 // nil. That each ref still stands at its old value is git's to check.
 func Check(repo Repo, refs wire.Refs, updates []gitstore.RefUpdate, memo Memo) error {
-	c := &check{repo: repo, refs: refs, memo: memo}
+	c := &check{repo: repo, refs: refs, memo: memo, steps: maxSteps}
 	if err := c.push(updates); err != nil {
 		return err // not a nil *Refusal in an error
 	}
@@ -80,6 +80,7 @@ type check struct {
 	refs  wire.Refs
 	memo  Memo
 	after *membership.Roster // with the entries that the push adds
+	steps int                // through trees that are left
 }
 
 func (c *check) push(updates []gitstore.RefUpdate) *Refusal {

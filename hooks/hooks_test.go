@@ -375,3 +375,47 @@ func FuzzParseUpdates(f *testing.F) {
 		}
 	})
 }
+
+// A few small trees that name each other have 10^12 files: counted, not walked.
+func TestHookTreeBomb(t *testing.T) {
+	w := newWorld(t)
+	b := w.repo.Batch()
+	id, mode := b.Blob([]byte("x")), gitstore.ModeFile
+	for range 4 {
+		var entries []gitstore.TreeEntry
+		for i := range 1000 {
+			entries = append(entries, gitstore.TreeEntry{Name: fmt.Sprintf("%04d", i), Mode: mode, ID: id})
+		}
+		id, mode = b.Tree(entries), gitstore.ModeDir
+	}
+	w.must(b.Flush())
+	for _, u := range []gitstore.RefUpdate{w.write("alice", "a0"), w.wraps("alice", "bob"), w.main("alice")} {
+		raw, err := w.repo.CommitBytes(u.New)
+		w.must(err)
+		commit, err := chain.Parse(raw)
+		w.must(err)
+		c := commit.Git()
+		c.Tree = id
+		bad, err := chain.Sign(c, keyOf("alice"))
+		w.must(err)
+		u.New = w.store(bad)
+		w.refused(hooks.Tree, u)
+	}
+}
+
+// Whatever a memo holds that does not fit is passed over.
+func TestHookMemoForgets(t *testing.T) {
+	w := newWorld(t)
+	w.memo = memo{}
+	w.mustPush(w.write("alice", "a0"))
+	w.mustPush(w.main("alice"))
+	for id := range w.memo {
+		w.memo[id] = w.memo[id][:len(w.memo[id])-1]
+	}
+	w.mustPush(w.write("alice", "a1"), w.main("alice"))
+	for id := range w.memo {
+		w.memo[id] = nil
+	}
+	w.mustPush(w.write("alice", "a2"))
+	w.mustPush(w.write("alice", "a3"))
+}

@@ -24,11 +24,14 @@ func (c *check) keys(u gitstore.RefUpdate) *Refusal {
 	}
 	before := c.filesOf(u.Old)
 	for _, commit := range commits {
+		if r := c.keysSigner(u.Name, commit); r != nil {
+			return r
+		}
 		files, err := c.files(commit.Git().Tree)
 		if err != nil {
 			return refuse(u.Name, Tree, "%w", err)
 		}
-		if r := c.keysCommit(u.Name, commit, before, files); r != nil {
+		if r := c.keysFiles(u.Name, commit.Claims(), before, files); r != nil {
 			return r
 		}
 		before = files
@@ -36,7 +39,7 @@ func (c *check) keys(u gitstore.RefUpdate) *Refusal {
 	return nil
 }
 
-func (c *check) keysCommit(ref string, commit chain.Unverified, before, files map[string]wire.ObjectID) *Refusal {
+func (c *check) keysSigner(ref string, commit chain.Unverified) *Refusal {
 	m := commit.Claims()
 	if m.Kind != chain.Keys || m.Space != c.after.Space() || m.Epoch != c.after.Epoch().O {
 		return refuse(ref, OtherPlace, "a commit of another kind, space or epoch")
@@ -44,9 +47,11 @@ func (c *check) keysCommit(ref string, commit chain.Unverified, before, files ma
 	if r := c.signer(ref, commit, c.after.MayWriteLane(m.Device)); r != nil {
 		return r
 	}
-	if r := c.position(ref, m, 0); r != nil {
-		return r
-	}
+	return c.position(ref, m, 0)
+}
+
+// keysFiles checks that no wrap is gone, and those that were added.
+func (c *check) keysFiles(ref string, m chain.Message, before, files map[string]wire.ObjectID) *Refusal {
 	for _, path := range slices.Sorted(maps.Keys(before)) {
 		if _, _, wrap := wrapName(path); wrap && files[path] != before[path] {
 			return refuse(ref, Tree, "%q is taken out or replaced", path)

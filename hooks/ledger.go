@@ -24,9 +24,11 @@ type ledgerState struct {
 }
 
 // ledgerBefore reads what lies on main: every file at the place of an entry in
-// every commit below the tip, whoever made it. It is read in full on every push;
-// a ledger is small.
+// every commit below the tip, whoever made it.
 func (c *check) ledgerBefore(tip wire.ObjectID) (*ledgerState, *Refusal) {
+	if l, ok := c.recallLedger(tip); ok {
+		return l, nil
+	}
 	var geneses, others [][]byte
 	for number, envelopes := range c.envelopes(tip) {
 		if number == 0 {
@@ -85,7 +87,8 @@ func (c *check) envelopes(tip wire.ObjectID) map[uint64][][]byte {
 	}
 	for _, raw := range c.ancestors(tip) {
 		if tree, err := gitstore.CommitTree(raw); err == nil {
-			_ = c.walk(place{id: tree}, 1, folders, visit) // junk from before the hook
+			w := walk{repo: c.repo, seen: folders, left: maxFiles, visit: visit}
+			_ = w.folder(place{id: tree}, 1) // junk from before the hook is passed over
 		}
 	}
 	return out
@@ -114,6 +117,7 @@ func (c *check) ledger(u gitstore.RefUpdate) *Refusal {
 		}
 	}
 	c.after = l.roster
+	c.rememberLedger(u.New, l)
 	return nil
 }
 

@@ -7,10 +7,12 @@ import (
 	"github.com/espace-git/espace-git/internal/wire"
 )
 
-// Bounds of a tree that is looked at file by file.
+// Bounds of trees that are looked at file by file. A tree of a few kilobytes can
+// name itself a thousand times on each level, so that what is counted is steps.
 const (
-	maxFiles = 1 << 20
-	maxDepth = 4 // ledger/0000/00000000.json has 3
+	maxFiles = 1 << 17 // in one tree
+	maxSteps = 1 << 20 // in all trees of a push
+	maxDepth = 4       // ledger/0000/00000000.json has 3
 )
 
 var errTree = errors.New("too many files, or folders in folders")
@@ -22,31 +24,38 @@ type place struct {
 	id   wire.ObjectID
 }
 
-// walk shows every file of a tree, but for folders that seen has; it adds those
-// that it went through. A nil seen skips nothing.
-func (c *check) walk(dir place, depth int, seen map[place]bool, visit func(place)) error {
-	if seen[dir] {
+// walk goes through a tree. It passes over folders that seen has, and adds those
+// that it went through; a nil seen skips nothing.
+type walk struct {
+	repo  Repo
+	seen  map[place]bool
+	left  int
+	visit func(place)
+}
+
+func (w *walk) folder(dir place, depth int) error {
+	if w.seen[dir] {
 		return nil
 	}
-	entries, err := c.repo.Tree(dir.id)
+	entries, err := w.repo.Tree(dir.id)
 	if err != nil {
 		return err
 	}
-	if depth > maxDepth || len(entries) > maxFiles {
+	if w.left -= len(entries); depth > maxDepth || w.left < 0 {
 		return errTree
 	}
 	for _, e := range entries {
 		at := place{dir.path + e.Name, e.ID}
 		if e.Mode != gitstore.ModeDir {
-			visit(at)
+			w.visit(at)
 			continue
 		}
-		if err := c.walk(place{at.path + "/", at.id}, depth+1, seen, visit); err != nil {
+		if err := w.folder(place{at.path + "/", at.id}, depth+1); err != nil {
 			return err
 		}
 	}
-	if seen != nil {
-		seen[dir] = true
+	if w.seen != nil {
+		w.seen[dir] = true
 	}
 	return nil
 }
@@ -54,7 +63,10 @@ func (c *check) walk(dir place, depth int, seen map[place]bool, visit func(place
 // files are the files of a tree by path.
 func (c *check) files(tree wire.ObjectID) (map[string]wire.ObjectID, error) {
 	out := map[string]wire.ObjectID{}
-	err := c.walk(place{id: tree}, 1, nil, func(f place) { out[f.path] = f.id })
+	w := walk{repo: c.repo, left: min(maxFiles, c.steps), visit: func(f place) { out[f.path] = f.id }}
+	before := w.left
+	err := w.folder(place{id: tree}, 1)
+	c.steps -= before - w.left
 	return out, err
 }
 
