@@ -83,7 +83,10 @@ func classify(err error) (code int, hint string) {
 			return e.code, e.hint
 		}
 	}
-	return exitFailed, ""
+	if h := (interface{ Hint() string })(nil); errors.As(err, &h) {
+		hint = h.Hint()
+	}
+	return exitFailed, hint
 }
 
 // finish reports err and returns the exit code.
