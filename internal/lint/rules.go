@@ -31,6 +31,7 @@ var layers = map[string][]string{
 	"cmd/espace-git/demo":   {"space", "internal/githost"},
 	"cmd/git-remote-espace": {"space"},
 
+	"bench":             {},
 	"internal/lint":     {},
 	"internal/gitea":    {},
 	"internal/sshdtest": {},
