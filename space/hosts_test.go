@@ -31,7 +31,7 @@ tables:
 
 // secretWords must never be found on a host, nor in a space that is locked.
 var secretWords = []string{
-	"mondkalender", "silbertext", "nachtzahl", "Sternenbund", "Aurelia", "Balthasar", "Wolkenrechner", "Nebelrechner",
+	"mondkalender", "silbertext", "nachtzahl", "Sternenbund", "Aureliana", "Balthasar", "Wolkenrechner", "Nebelrechner",
 	"Quellwasser", "Haferbrot", "Lindenblatt", "Uferschilf", "Gesandter",
 }
 
@@ -53,7 +53,7 @@ func (a address) options(p *person) space.Options {
 // founds makes p found a moonbook on the host.
 func (a address) founds(p *person, c space.CreateOptions) error {
 	p.t.Helper()
-	c.Name, c.As, c.Remote, c.Schema, c.DeviceName = "Sternenbund", "Aurelia", a.url, []byte(moonbook), "Wolkenrechner"
+	c.Name, c.As, c.Remote, c.Schema, c.DeviceName = "Sternenbund", "Aureliana", a.url, []byte(moonbook), "Wolkenrechner"
 	s, _, err := space.Create(p.t.Context(), filepath.Join(p.t.TempDir(), p.name), c, a.options(p))
 	p.s = s
 	return err
