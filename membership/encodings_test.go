@@ -114,6 +114,7 @@ func TestItemsRefuse(t *testing.T) {
 		"nil": nil, "cut": good[:len(good)-1], "trailing": append(bytes.Clone(good), 0), "too-many": must(EncodeItems(many)),
 		"no-items": {0x82, 0x40, 0xf6}, "short-device": {0x82, 0x41, 1, 0xa0}, "too-big": make([]byte, wire.MaxPrivate+1),
 		"zero-device": must(EncodeJoinItems(wire.DeviceID{}, Items{})),
+		"longer-head": append([]byte{0x98, 2}, good[1:]...),
 		"short-salt":  bytes.Replace(good, []byte{0x58, 0x20}, []byte{0x58, 0x1f}, 1),
 	} {
 		if items, _, err := DecodeItems(plain); !errors.Is(err, ErrMalformed) || items != nil {
