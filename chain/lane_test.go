@@ -124,3 +124,31 @@ func TestLaneWaitingIsBounded(t *testing.T) {
 		t.Errorf("first %s, last %s", out[0].Verdict, out[1029].Verdict)
 	}
 }
+
+// A commit whose root is right and whose tree is not says nothing new once the
+// entries came from elsewhere: its tree is void, not its word.
+func TestLaneRootRightTreeWrong(t *testing.T) {
+	w := laneOf(t, "alice")
+	one := w.add("a")
+	junk := chain.Piece{Commit: one.Commit, Entries: map[uint64][]byte{0: []byte("junk")}}
+	tellLane(t, newLane("alice"),
+		story{pieces(junk), nil, says(chain.Waiting)},
+		story{pieces(one), []string{"a"}, says(chain.Extended)},
+		story{pieces(junk), nil, says(chain.Known)},
+	)
+}
+
+// Two trees under one commit, as a SHA-1 collision would give: the root decides,
+// in whatever order they come, together or apart.
+func TestLaneTwoTreesUnderOneCommit(t *testing.T) {
+	w := laneOf(t, "alice")
+	one := w.add("a", "b")
+	junk := chain.Piece{Commit: one.Commit, Entries: map[uint64][]byte{0: []byte("a"), 1: []byte("junk")}}
+	for _, offer := range [][]chain.Piece{pieces(one, junk), pieces(junk, one)} {
+		r := newLane("alice")
+		accepted, _ := r.Read(offer)
+		if d := cmp.Diff([]string{"a", "b"}, texts(accepted)); d != "" || r.Stopped() {
+			t.Errorf("stopped %v (-want +got):\n%s", r.Stopped(), d)
+		}
+	}
+}

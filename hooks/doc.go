@@ -18,7 +18,7 @@
 // Read in this order:
 //
 //	hooks.go    Check, its rules, and the lines of pre-receive
-//	repo.go     what it needs of a repository; Overlay for git's quarantine
+//	repo.go     what it needs of a repository; quarantine.go opens a push
 //	walk.go     new commits, and what was there before
 //	ledger.go   main
 //	log.go      lanes and the order; memo.go spares reading them again

@@ -9,7 +9,6 @@ import (
 	"github.com/espace-git/espace-git/gitstore"
 	"github.com/espace-git/espace-git/hooks"
 	"github.com/espace-git/espace-git/internal/wire"
-	"github.com/espace-git/espace-git/space"
 )
 
 const schema = "tables:\n  notes:\n    columns:\n      text: {type: text}\n"
@@ -20,31 +19,7 @@ func TestHookTakesWhatClientsPush(t *testing.T) {
 	if out, err := exec.Command("git", "init", "-q", "--bare", "--initial-branch=main", host).CombinedOutput(); err != nil {
 		t.Skipf("git is needed for a host: %v %s", err, out)
 	}
-	dir, ctx := t.TempDir(), t.Context()
-	options := func(name string) space.Options {
-		return space.Options{Home: filepath.Join(dir, name+"-home"), NoPassphrase: true, NoAgent: true}
-	}
-	must := func(err error) {
-		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	alice, _, err := space.Create(ctx, filepath.Join(dir, "alice"), space.CreateOptions{Name: "Team", As: "alice", Remote: host, Schema: []byte(schema)}, options("alice"))
-	must(err)
-	defer alice.Close()
-	invite, err := alice.Invite(ctx, space.InviteOptions{})
-	must(err)
-	bob, _, err := space.Join(ctx, filepath.Join(dir, "bob"), invite.Link, space.JoinOptions{As: "bob"}, options("bob"))
-	must(err)
-	defer bob.Close()
-	for range 3 {
-		for _, s := range []*space.Space{alice, bob} {
-			_, _ = s.Insert(ctx, "notes", space.Row{"text": "hello"}) // bob can write once he was let in
-			_, err := s.Sync(ctx)
-			must(err)
-		}
-	}
+	workWithHook(t, host)
 	checkHost(t, host)
 }
 
