@@ -238,3 +238,17 @@ func TestAttackNewcomerCaptured(t *testing.T) {
 	h.set("refs/heads/main", real)
 	carol.join(link) // nothing was lost by the refusal
 }
+
+// What a stranger put on top and the host takes away again accuses nobody.
+func TestAttackJunkComesAndGoes(t *testing.T) {
+	h, alice, bob := two(t)
+	before := h.refs()
+	for _, ref := range []string{"refs/heads/main", h.lane(alice), h.ref("/keys"), h.ref("/order")} {
+		h.set(ref, h.commit(map[string]string{"x": "y"}, before[ref]))
+	}
+	bob.warned("ignor")
+	for ref, id := range before {
+		h.set(ref, id)
+	}
+	same(t, 3, alice, bob)
+}

@@ -2,6 +2,7 @@ package space
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"path"
 	"slices"
@@ -49,44 +50,48 @@ func (r *round) newKeys(ref string, tip wire.ObjectID) error {
 	if err != nil {
 		return err
 	}
+	var anchor wire.ObjectID
 	for _, c := range commits {
-		if err := r.keysCommit(ref, c); err != nil {
+		v, err := r.keysCommit(c)
+		if err != nil {
+			r.warn("%s: ignoring commit %.10s: %v", ref, c.ID, firstLine(err.Error()))
+			continue
+		}
+		if err := r.place(v.Device, *v.Message.Ledger); err != nil {
 			return err
 		}
+		anchor = c.ID
 	}
 	if !stands {
 		return nil // what we have stays, and the host is put right
 	}
-	return r.moveTip(ref, tip)
+	return r.moveTip(ref, anchor)
 }
 
-// keysCommit notes whom a member's device let in, and which ledger it stood on.
-func (r *round) keysCommit(ref string, c gitstore.CommitRef) error {
-	added, err := r.keysAdded(c)
-	if err != nil {
-		r.warn("%s: ignoring commit %.10s: %v", ref, c.ID, err)
-		return nil
-	}
+// keysCommit notes whom a member's device let in. Whoever reads wraps judges them
+// by the commitment, so this only says who made them.
+func (r *round) keysCommit(c gitstore.CommitRef) (chain.Verified, error) {
 	v, err := r.verified(c, chain.Keys, r.roster().Device)
 	if err != nil {
-		r.warn("%s: ignoring commit %.10s: %v", ref, c.ID, err)
-		return nil
+		return v, err
+	}
+	added, err := r.keysAdded(c)
+	if err != nil {
+		return v, err
 	}
 	if chain.AddsHash(added) != *v.Adds {
-		r.warn("%s: ignoring commit %.10s: its files are not the ones that were signed", ref, c.ID)
-		return nil
+		return v, errors.New("its files are not the ones that were signed")
 	}
 	for name := range added {
 		n, err := seal.ParseWrapPath(name)
 		if err != nil || n.Wrapper != v.Device {
-			r.warn("%s: commit %.10s by %s adds %q, which is not its to add", ref, c.ID, r.deviceName(v.Device), name)
-			continue
+			return v, fmt.Errorf("%s adds %q, which is not its to add", v.Device, name)
 		}
 		if err := r.v.Put(bucketWrap, wrapKey(r.epoch().O, n.Recipient, n.Wrapper), []byte{1}); err != nil {
-			return err
+			return v, err
 		}
 	}
-	return r.place(v.Device, *v.Message.Ledger)
+	return v, nil
 }
 
 // wrapKey names a wrap that was signed: whose keys it is for, and who made it.

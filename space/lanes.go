@@ -186,10 +186,10 @@ func (r *round) readLane(l *lane, ref string, tip wire.ObjectID) error {
 			return err
 		}
 	}
-	if !stands && len(accepted) == 0 {
+	if len(of) == 0 || !stands && len(accepted) == 0 {
 		return nil // nothing new in it: what we have stays, and the host is put right
 	}
-	return r.moveTip(ref, tip)
+	return r.moveTip(ref, of[len(of)-1].ID)
 }
 
 // pieces are the commits that this lane's device signed, with their entries.

@@ -79,6 +79,7 @@ type ledgerReader struct {
 	blobs  map[wire.ObjectID]bool // looked at already
 	forks  []fork
 	junk   []string
+	anchor wire.ObjectID // the last commit whose tree holds the ledger as it is read so far
 }
 
 // fork is two valid entries at one number.
@@ -107,7 +108,31 @@ func (lr *ledgerReader) read(commits []gitstore.CommitRef) {
 				return
 			}
 		}
+		if lr.whole(c.Tree) {
+			lr.anchor = c.ID
+		}
 	}
+}
+
+// whole reports whether a tree holds the head of what was read.
+func (lr *ledgerReader) whole(tree wire.ObjectID) bool {
+	n := lr.ledger.len()
+	if n == 0 {
+		return false
+	}
+	want := gitstore.BlobID(lr.ledger.envelopes[n-1])
+	for name := range strings.SplitSeq(membership.Path(uint64(n-1)), "/") {
+		entries, err := lr.repo.Tree(tree)
+		if err != nil {
+			return false
+		}
+		i := slices.IndexFunc(entries, func(e gitstore.TreeEntry) bool { return e.Name == name })
+		if i < 0 {
+			return false
+		}
+		tree = entries[i].ID
+	}
+	return tree == want
 }
 
 // ledgerFile is one file at the place of an entry.
@@ -250,7 +275,7 @@ func (r *round) readLedger(ref string, tip wire.ObjectID) error {
 	if !stands && r.ledger.len() <= lr.start {
 		return nil
 	}
-	return r.moveTip(ref, tip)
+	return r.moveTip(ref, lr.anchor)
 }
 
 // errNoLedger: the host shows nothing that is this space's ledger.

@@ -146,8 +146,12 @@ func tipFault(commits []gitstore.CommitRef, tip wire.ObjectID) error {
 	return nil
 }
 
-// moveTip notes the tip of a chain that was read.
+// moveTip notes the last commit of a chain that somebody of this space signed. What
+// a stranger put on top is read again each time: nobody is accused if it goes.
 func (r *round) moveTip(ref string, tip wire.ObjectID) error {
+	if tip.IsZero() {
+		return nil
+	}
 	r.repairs = slices.DeleteFunc(r.repairs, func(u gitstore.RefUpdate) bool { return u.Name == ref })
 	r.tips[ref] = tip
 	return r.v.Put(bucketTip, []byte(ref), tip[:])
@@ -198,8 +202,12 @@ func (r *round) readOrder(ref string, tip wire.ObjectID) error {
 	if err != nil || !stands {
 		return err
 	}
+	var anchor wire.ObjectID
 	for _, c := range commits {
 		v, err := r.verified(c, chain.Order, r.roster().Device)
+		if err == nil {
+			anchor = c.ID
+		}
 		switch {
 		case err != nil:
 			r.warn("%s: ignoring commit %.10s: %v", ref, c.ID, err)
@@ -207,7 +215,7 @@ func (r *round) readOrder(ref string, tip wire.ObjectID) error {
 			r.warn("upgrade needed: %s wrote an ordered transaction, which this version does not read", r.deviceName(v.Device))
 		}
 	}
-	return r.moveTip(ref, tip)
+	return r.moveTip(ref, anchor)
 }
 
 // readLanes reads the lanes of the open epoch, and applies what can be applied.
