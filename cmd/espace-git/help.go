@@ -102,6 +102,11 @@ git -c gpg.ssh.allowedSignersFile=signers verify-commit COMMIT`},
 	"doctor": {"Check and repair the local store", `With --rebuild the view is made anew from the git repository and the journal.`, "espace-git doctor --rebuild"},
 	"host": {"Serve bare repositories, for trying out", `A small git host over plain HTTP: git's own http-backend. It asks nobody who they are.`,
 		`espace-git host --listen 127.0.0.1:8418 repositories`},
+	"hook": {"Checks at a host", "", ""},
+	"hook pre-receive": {"Refuse pushes that no member may make", `A host's pre-receive hook. It holds no key and reads nothing: from the public part of the ledger it knows which device may
+write where, and refuses the whole push otherwise. Members check all of it again; the hook spares them the junk.`,
+		`printf '#!/bin/sh\nexec espace-git hook pre-receive\n' > shared.git/hooks/pre-receive
+chmod 755 shared.git/hooks/pre-receive`},
 	"demo": {"Watch Alice and Bob use a space, in a minute", `On a throw-away host on this machine: create, invite, join, offline edits on both sides, merge, verification, a host
 that is caught lying, and what it could see. Nothing is left behind.`, ""},
 	"docs":        {"Documentation for packagers", "", ""},

@@ -138,6 +138,7 @@ const (
 
 	verifyFailed = "%d problems were found: %w"
 	badAt        = "--at: %q is no number of a ledger entry"
+	notAHook     = "this is run by git, as the pre-receive hook of a bare repository"
 	openHost     = "%s can be reached from other machines, and this host asks nobody who they are"
 )
 
@@ -175,6 +176,8 @@ const (
 	hintImportUpdate   = "to change rows that are there already, give --update"
 	hintPartImport     = "the %d rows before that batch are in: remove them from the file before you import it again"
 	hintAt             = "espace-git fingerprint --at 12"
+	hintHook           = "put into hooks/pre-receive:  exec espace-git hook pre-receive"
+	hintRefusedPush    = "nothing of the push was taken; espace-git sync  tries again with what the host has now"
 	hintListen         = "give --listen 127.0.0.1:0 for any free port"
 	hintOpenHost       = "listen on 127.0.0.1, or give --yes"
 )
