@@ -151,7 +151,16 @@ func (p *inProcess) transfer(s session, adv *advert, todo []RefUpdate, opts Push
 		return nil, err
 	}
 	defer answer.Close()
-	report, err := readReport(answer, adv.can("side-band-64k"), p.remote.opts.Progress)
+	var said []string
+	report, err := readReport(answer, adv.can("side-band-64k"), func(words string) {
+		said = append(said, "remote: "+words)
+		if p.remote.opts.Progress != nil {
+			p.remote.opts.Progress(words)
+		}
+	})
+	if report != nil {
+		report.said = strings.Join(said, "\n")
+	}
 	if errors.Is(err, ErrUnreachable) {
 		err = fmt.Errorf("%w; %w", err, ErrUncertain)
 	}
@@ -208,6 +217,7 @@ func shared(adv *advert, todo []RefUpdate) []wire.ObjectID {
 type pushReport struct {
 	unpack string
 	refs   map[string]string
+	said   string // beside the report: a line for each, "remote: " before it
 }
 
 // readReport reads a report-status answer (gitprotocol-pack, "Report Status").
@@ -277,6 +287,7 @@ func (p *inProcess) judge(ctx context.Context, todo []RefUpdate, rep *pushReport
 	if len(no) == 0 {
 		return nil
 	}
+	defer out.quote(rep.said)
 	s, err := p.dial.dial(ctx, receivePack)
 	if err != nil {
 		return nil // the words of the report stand
@@ -287,6 +298,26 @@ func (p *inProcess) judge(ctx context.Context, todo []RefUpdate, rep *pushReport
 		sortRefusals(no, adv.refs, opts.Atomic, out)
 	}
 	return nil
+}
+
+// quote adds to each refusal what the host said beside it: the report only knows
+// "pre-receive hook declined", the hook said why.
+func (p *Pushed) quote(said string) {
+	var lines []string
+	for line := range strings.Lines(said) {
+		line, ok := strings.CutPrefix(strings.TrimSpace(line), "remote: ")
+		if line = strings.TrimSpace(line); ok && line != "" && !progressLine(line) {
+			lines = append(lines, line)
+		}
+	}
+	if len(lines) == 0 {
+		return
+	}
+	for name, err := range p.Results {
+		if errors.Is(err, ErrRefused) {
+			p.Results[name] = fmt.Errorf("%w: %s", err, clean(strings.Join(lines, "; ")))
+		}
+	}
 }
 
 // sortRefusals makes conflicts of the refusals whose ref is not at Old any more.

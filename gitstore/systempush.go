@@ -38,6 +38,7 @@ func (g *gitLink) send(ctx context.Context, updates []RefUpdate, opts PushOption
 		return nil, broken
 	}
 	g.sortOut(ctx, no, opts, p)
+	p.quote(words)
 	return p, nil
 }
 
