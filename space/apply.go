@@ -18,6 +18,9 @@ import (
 // moves any more. Any order that respects the entries' dependencies gives the
 // same state; what can't be applied yet is held.
 func (r *round) applyAll(ctx context.Context) error {
+	for _, l := range r.lanes {
+		r.total += len(l.pending)
+	}
 	for moved := true; moved; {
 		moved = false
 		for _, d := range r.order {
@@ -60,6 +63,9 @@ func (r *round) applyLane(ctx context.Context, l *lane) (n int, err error) {
 		}
 		l.pending, l.blocked, l.changed = l.pending[1:], "", true
 		n++
+		if r.done++; r.done%256 == 0 {
+			r.s.opts.Progress(Progress{Phase: "applying", Done: int64(r.done), Total: int64(r.total)})
+		}
 	}
 	return n, nil
 }

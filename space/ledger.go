@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/espace-git/espace-git/gitstore"
 	"github.com/espace-git/espace-git/internal/wire"
@@ -269,6 +270,7 @@ func (r *round) readLedger(ref string, tip wire.ObjectID) error {
 		}
 	}
 	r.res.Fetched += max(0, r.ledger.len()-lr.start)
+	r.doubtTimes(min(lr.start, r.ledger.len()))
 	if err := r.ledger.save(r.v, lr.start); err != nil {
 		return err
 	}
@@ -276,6 +278,15 @@ func (r *round) readLedger(ref string, tip wire.ObjectID) error {
 		return nil
 	}
 	return r.moveTip(ref, lr.anchor)
+}
+
+// doubtTimes shows claimed times that lie ahead. No verdict depends on them.
+func (r *round) doubtTimes(first int) {
+	for _, e := range r.ledger.entries[first:] {
+		if e.Time.After(r.now.Add(time.Hour)) {
+			r.warn("ledger entry %d by %s claims the time %s, which lies ahead of this device's clock", e.Number, r.deviceName(e.Author), e.Time.Format(time.RFC3339))
+		}
+	}
 }
 
 // errNoLedger: the host shows nothing that is this space's ledger.

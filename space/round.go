@@ -40,6 +40,8 @@ type round struct {
 	applied  bool                     // something was folded
 	again    bool                     // it was folded before: the changelog has it already
 	ownShort uint64                   // how long others saw the own lane, if longer than the host shows
+	done     int                      // entries applied, of total
+	total    int
 	now      time.Time
 }
 

@@ -210,9 +210,13 @@ func (tx *Tx) rowID(row Row) (uuid.UUID, error) {
 func (tx *Tx) cells(t *schema.Table, row Row, insert bool) ([]merge.Cell, error) {
 	values := make(map[string]any, len(row))
 	for name, v := range row {
-		if name != "id" {
-			values[name] = v
+		if name == "id" {
+			continue
 		}
+		if c, ok := t.Column(name); ok && c.Type == schema.Member {
+			v = memberID(tx.v, v)
+		}
+		values[name] = v
 	}
 	cells, err := t.Cells(values)
 	if err == nil && insert {
@@ -222,6 +226,27 @@ func (tx *Tx) cells(t *schema.Table, row Row, insert bool) ([]merge.Cell, error)
 		return nil, join(ErrUsage, fmt.Errorf("table %q: %w", t.Name, err))
 	}
 	return cells, nil
+}
+
+// memberID lets a member column take a member's name where only one has it.
+func memberID(v *view.Tx, given any) any {
+	name, ok := given.(string)
+	if !ok {
+		return given
+	}
+	if _, err := wire.ParseMemberID(name); err == nil {
+		return given
+	}
+	var found []string
+	for pair, err := range v.Each(bucketName, []byte{nameMember}) {
+		if err == nil && string(pair.Value) == name {
+			found = append(found, wire.MemberID(pair.Key[1:]).String())
+		}
+	}
+	if len(found) != 1 {
+		return given
+	}
+	return found[0]
 }
 
 func (tx *Tx) apply(op merge.Op) error {
