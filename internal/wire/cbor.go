@@ -28,7 +28,7 @@ var cborDec = must(cbor.DecOptions{
 	MaxMapPairs:       MaxItems,
 	ExtraReturnErrors: cbor.ExtraDecErrorUnknownField,
 	UTF8:              cbor.UTF8RejectInvalid,
-	IntDec:            cbor.IntDecConvertSigned,
+	IntDec:            cbor.IntDecConvertSignedOrFail,
 	NaN:               cbor.NaNDecodeForbidden,
 	Inf:               cbor.InfDecodeForbidden,
 	BignumTag:         cbor.BignumTagForbidden,
