@@ -251,3 +251,72 @@ func forgeBytes(t testing.TB, author string, payload []byte) []byte {
 	}
 	return env
 }
+
+// Junk between the entries is refused, each with its reason, and hides nothing.
+func TestReadAmongJunk(t *testing.T) {
+	s := with(t, map[string]Role{"eve": Editor})
+	start, _ := s.r.At(0)
+	junk := [][]byte{nil, []byte("README"), append([]byte(" "), s.entries[1]...), forge(t, s, "mallory", func(*payload) {})}
+	got := start.Read(append(junk, s.entries...))
+	if got.Roster.Head() != s.r.Head() || len(got.Refused) != len(junk) {
+		t.Fatalf("head at %d, refused %d", got.Roster.Head().Number, len(got.Refused))
+	}
+	for _, r := range got.Refused {
+		if r.Err == nil {
+			t.Errorf("%q refused without a reason", r.Envelope)
+		}
+	}
+}
+
+// What is verified ahead is all that the fold will ask for, from genesis and
+// from the middle; else batches would be slow without anybody noticing.
+func TestAheadFindsEverySignature(t *testing.T) {
+	s := vectorLedger(t)
+	for _, from := range []int{0, 4} {
+		var r *Roster
+		if from > 0 {
+			r, _ = s.r.At(uint64(from - 1))
+		}
+		want := 0
+		batch, _ := parseAll(s.entries[from:])
+		for _, u := range batch {
+			want++
+			if u.Kind == KindJoin || u.Kind == KindDeviceAdd {
+				want += 2
+			}
+		}
+		if got := len(ahead(r, batch)); got != want {
+			t.Errorf("from %d: %d signatures, want %d", from, got, want)
+		}
+	}
+	if ahead(nil, nil) != nil {
+		t.Error("nothing ahead of nothing")
+	}
+}
+
+// From any state to any earlier one it takes O(log n) steps.
+func TestAtTakesFewSteps(t *testing.T) {
+	const n = 5000
+	r := &Roster{}
+	for i := range uint64(n) {
+		next := &Roster{head: wire.Position{Number: i + 1}}
+		next.follow(r)
+		r = next
+	}
+	for to := range uint64(n) {
+		steps := 0
+		for at := r; at.head.Number > to; steps++ {
+			if at.jump.head.Number >= to {
+				at = at.jump
+			} else {
+				at = at.prev
+			}
+		}
+		if steps > 40 { // about 3 log2(n)
+			t.Fatalf("%d steps from %d to %d", steps, n, to)
+		}
+		if at, ok := r.At(to); !ok || at.head.Number != to {
+			t.Fatalf("At(%d)", to)
+		}
+	}
+}
