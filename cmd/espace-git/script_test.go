@@ -63,6 +63,7 @@ func params(p testscript.Params) testscript.Params {
 			"bob":        person("bob"),
 			"mallory":    person("mallory"),
 			"exit":       exitIs,
+			"maybe":      maybe,
 			"save":       save,
 			"replace":    replace,
 			"shape":      shape,
@@ -152,6 +153,16 @@ func as(ts *testscript.TestScript, name string, args ...string) error {
 	}
 	*ts.Value(exitKey{}).(*int) = code
 	return err
+}
+
+// maybe PERSON ARGS: works or fails, as the host lets it; what holds in both cases is checked afterwards.
+func maybe(ts *testscript.TestScript, _ bool, args []string) {
+	if err := as(ts, args[0], args[1:]...); err != nil {
+		ts.Logf("failed: %v", err)
+	}
+	if strings.Contains(ts.ReadFile("stderr"), "panic") {
+		ts.Fatalf("it panicked")
+	}
 }
 
 // exit CODE: how the last program run by a person ended.
