@@ -229,3 +229,20 @@ func TestSmallShapes(t *testing.T) {
 	_, err = s.fork().try("alice", draft)
 	wantRule(t, err, "envelope-size") // base64 twice: the envelope is full before
 }
+
+func TestJoinRequestForm(t *testing.T) {
+	s := with(t, nil)
+	good := must(s.request("bob", s.invite("alice", "for bob", Editor)).Encode())
+	for name, file := range map[string][]byte{
+		"white-space": append([]byte(" "), good...), "trailing": append(good[:len(good):len(good)], '\n'), "cut": good[:len(good)-1],
+		"empty": nil, "null": []byte("null"), "unknown-field": append([]byte(`{"a":1,`), good[1:]...),
+		"too-big": make([]byte, wire.MaxEnvelope+1),
+	} {
+		if _, err := DecodeJoinRequest(file); !errors.Is(err, ErrMalformed) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if _, err := DecodeJoinRequest(good); err != nil {
+		t.Error(err)
+	}
+}
