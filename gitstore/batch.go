@@ -56,7 +56,7 @@ func (b *Batch) add(k kind, data []byte) wire.ObjectID {
 		return wire.ObjectID{}
 	}
 	id := nameOf(k, data)
-	if b.seen[id] || b.repo.Has(id) {
+	if b.seen[id] || b.repo.inPacks(id) {
 		return id
 	}
 	if len(b.buf)+len(data) > spillAt && len(b.entries) > 0 {

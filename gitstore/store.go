@@ -112,6 +112,17 @@ func (r *Repo) Has(id wire.ObjectID) bool {
 	}
 }
 
+// inPacks is Has without looking again for packs of others: enough to spare a
+// batch most copies, and without a system call for each new object.
+func (r *Repo) inPacks(id wire.ObjectID) bool {
+	for _, p := range r.current().packs {
+		if _, ok := p.idx.find(id); ok {
+			return true
+		}
+	}
+	return false
+}
+
 // Object reads any object of at most max bytes; typ is blob, tree, commit or
 // tag. Its bytes are checked against its name. ErrNotFound, ErrTooBig, ErrCorrupt.
 func (r *Repo) Object(id wire.ObjectID, max int) (typ string, data []byte, err error) {
