@@ -118,6 +118,9 @@ func (s *Space) invite(ctx context.Context, body *membership.InviteBody, whom st
 	body.Key, body.Mailbox = link.InviteKey().Public().(ed25519.PublicKey), mailbox
 	values := map[string][]byte{membership.ItemMailbox: private}
 	if whom != "" {
+		if err := checkNames(whom); err != nil {
+			return nil, err
+		}
 		values[membership.ItemInviteFor] = []byte(whom)
 	}
 	e, err := s.propose(ctx, func(*round) (membership.Draft, map[string][]byte, error) {

@@ -20,6 +20,10 @@ const (
 	nameCut     = 'c'
 )
 
+// shown are the items that people read. The same rule for everybody who reads
+// them as for everybody who writes them.
+var shown = map[byte]bool{nameMember: true, nameDevice: true, nameInvite: true, nameSpace: true}
+
 func nameKey(what byte, id []byte) []byte { return append([]byte{what}, id...) }
 
 // private seals items for the ledger entry that follows predecessor. Whoever
@@ -114,6 +118,10 @@ func (r *round) direct(e *membership.Entry, items membership.Items) error {
 	put := func(what byte, id []byte, item string) error {
 		v, ok := items[item]
 		if !ok {
+			return nil
+		}
+		if shown[what] && checkNames(string(v.Value)) != nil {
+			r.warn("ledger entry %d: item %q is void: it would hide or fake something when shown", e.Number, item)
 			return nil
 		}
 		return r.v.Put(bucketName, nameKey(what, id), v.Value)
