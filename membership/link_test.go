@@ -95,3 +95,30 @@ func TestLinkOfOtherSpace(t *testing.T) {
 		t.Error("one secret has one key in all spaces")
 	}
 }
+
+// Links whose checksum is right and whose content is not.
+func TestLinkBodyRefuses(t *testing.T) {
+	c := func(change func(*linkCBOR)) []byte {
+		l := testLink()
+		v := linkCBOR{Repository: l.Repository, Space: l.Space[:], Number: l.Invite.Number, Hash: l.Invite.Hash[:], Secret: l.Secret[:]}
+		change(&v)
+		return must(wire.MarshalCBOR(v))
+	}
+	good := c(func(*linkCBOR) {})
+	for name, body := range map[string][]byte{
+		"short-space": c(func(v *linkCBOR) { v.Space = v.Space[:31] }), "no-hash": c(func(v *linkCBOR) { v.Hash = nil }),
+		"long-secret": c(func(v *linkCBOR) { v.Secret = make([]byte, 17) }), "longer-head": append([]byte{0x98, 7}, good[1:]...),
+		"trailing": append(good[:len(good):len(good)], 0), "empty": {}, "array-of-none": {0x80},
+		"too-long": c(func(v *linkCBOR) { v.Repository = strings.Repeat("a", maxLink) }),
+	} {
+		sum := wire.Sum(body)
+		text := linkPrefix + linkText.EncodeToString(append(body[:len(body):len(body)], sum[:linkChecksum]...))
+		if _, err := ParseLink(text); !errors.Is(err, ErrLink) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	sum := wire.Sum(good)
+	if l, err := ParseLink(linkPrefix + linkText.EncodeToString(append(good, sum[:linkChecksum]...))); err != nil || l != testLink() {
+		t.Errorf("the honest one: %+v, %v", l, err)
+	}
+}
