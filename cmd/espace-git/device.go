@@ -23,8 +23,8 @@ func (a *app) deviceList(s *space.Space) error {
 		return err
 	}
 	return a.print(list(all), func(w io.Writer) {
-		table(w, []string{"DEVICE", "NAME", "STATUS"}, mapped(all, func(d space.DeviceInfo) []string {
-			return []string{d.Device, d.Name, d.Status}
+		table(w, []string{"DEVICE", "MEMBER", "NAME", "STATUS"}, mapped(all, func(d space.DeviceInfo) []string {
+			return []string{d.Device, d.Member, d.Name, d.Status}
 		}))
 	})
 }

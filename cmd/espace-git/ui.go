@@ -108,6 +108,7 @@ const (
 const (
 	interrupted           = "interrupted"
 	unknownCommand        = "unknown command %q for %q"
+	remoteOnlyOne         = "a remote %q: further remotes, as mirrors, are not there yet; the first one is called origin"
 	noHome                = "there is no folder for this user's keys"
 	noTerminal            = "%s is needed, and there is no terminal to ask"
 	notConfirmed          = "not confirmed"
