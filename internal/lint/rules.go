@@ -54,29 +54,30 @@ var clock = []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Ti
 
 // owners says which packages may import a library, tests included. A path covers what lies below it.
 var owners = map[string][]string{
-	"github.com/go-git":                    {"gitstore"},
-	"filippo.io/age":                       {"seal", "identity"},
-	"github.com/sigstore":                  {"membership"},
-	"github.com/ncruces/go-sqlite3":        {"view"},
-	"database/sql":                         {"view"},
-	"github.com/fxamacker/cbor":            {"internal/wire"},
-	"github.com/goccy/go-yaml":             {"schema"},
-	"github.com/google/cel-go":             {"schema"},
-	"github.com/spf13/cobra":               {"cmd/espace-git"},
-	"github.com/transparency-dev":          {"chain"},
-	"github.com/zalando/go-keyring":        {"identity"},
-	"github.com/klauspost/compress":        {"seal"},
-	"golang.org/x/crypto/chacha20poly1305": {"seal"},
+	"github.com/go-git":             {"gitstore"},
+	"filippo.io/age":                {"seal", "identity"},
+	"github.com/sigstore":           {"membership"},
+	"github.com/ncruces/go-sqlite3": {"view"},
+	"database/sql":                  {"view"},
+	"github.com/fxamacker/cbor":     {"internal/wire"},
+	"github.com/goccy/go-yaml":      {"schema"},
+	"github.com/google/cel-go":      {"schema"},
+	"github.com/spf13/cobra":        {"cmd/espace-git"},
+	"github.com/transparency-dev":   {"chain"},
+	"github.com/zalando/go-keyring": {"identity"},
 }
 
-// restricted says which packages may import something dangerous outside their tests.
+// restricted says which packages may import something outside their tests. Tests may: a story that plays another program, or an
+// attacker, brings what that would have.
 var restricted = map[string][]string{
-	"os/exec":      {"gitstore", "identity", "cmd/espace-git", "cmd/espace-git/demo", "cmd/git-remote-espace", "internal/githost", "internal/gitea", "internal/sshdtest"},
-	"net":          {"gitstore", "identity", "cmd/espace-git", "cmd/espace-git/demo", "internal/githost", "internal/gitea", "internal/sshdtest"},
-	"math/rand":    {},
-	"encoding/gob": {},
-	"unsafe":       {},
-	"C":            {},
+	"os/exec":                              {"gitstore", "identity", "cmd/espace-git", "cmd/espace-git/demo", "cmd/git-remote-espace", "internal/githost", "internal/gitea", "internal/sshdtest"},
+	"net":                                  {"gitstore", "identity", "cmd/espace-git", "cmd/espace-git/demo", "internal/githost", "internal/gitea", "internal/sshdtest"},
+	"golang.org/x/crypto/chacha20poly1305": {"seal"},
+	"github.com/klauspost/compress":        {"seal"},
+	"math/rand":                            {},
+	"encoding/gob":                         {},
+	"unsafe":                               {},
+	"C":                                    {},
 }
 
 // covers reports whether path is prefix or lies below it.
