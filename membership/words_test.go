@@ -46,8 +46,8 @@ func TestRecoveryWordsBIP39(t *testing.T) {
 func TestRecoveryWordsRefuse(t *testing.T) {
 	good := strings.Fields("legal winner thank year wave sausage worth useful legal winner thank yellow")
 	for name, text := range map[string]string{
-		"none": "", "eleven": strings.Join(good[:11], " "), "thirteen": strings.Join(append(good, "zoo"), " "),
-		"not-in-list": strings.Replace(strings.Join(good, " "), "wave", "waive", 1),
+		"none": "", "eleven": strings.Join(good[:11], " "), "thirteen": strings.Join(append([]string{"abandon"}, good...), " "),
+		"not-in-list": strings.Replace(strings.Join(good, " "), "wave", "wav", 1),
 		"wrong-word":  strings.Replace(strings.Join(good, " "), "wave", "zoo", 1),
 		"swapped":     "winner legal " + strings.Join(good[2:], " "),
 		"huge":        strings.Repeat("zoo ", 1000),
