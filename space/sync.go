@@ -19,6 +19,8 @@ type SyncResult struct {
 	Pushed   int      `json:"pushed"`   // transactions of this device that are on the host now
 	Refused  int      `json:"refused"`  // transactions of others that broke a rule, or refs that the host refused
 	Warnings []string `json:"warnings"` // never null
+
+	refused error // why the host did not take the own lane, the last time
 }
 
 // maxTries bounds how often a round is begun anew because somebody was faster.
@@ -27,7 +29,8 @@ const maxTries = 6
 // Sync exchanges what is new with the host: fetch, verify, fold, push. It lets
 // newcomers in, puts back what the host lost, and keeps evidence of what was
 // taken back or wrongly signed. With such evidence the result is complete and the
-// error is ErrViolation.
+// error is ErrViolation; it is ErrRefused when the host did not take this device's
+// lane, whose transactions then go on waiting.
 func (s *Space) Sync(ctx context.Context) (*SyncResult, error) {
 	res := &SyncResult{Warnings: []string{}}
 	unlock, err := s.lockSync(ctx)
@@ -52,6 +55,9 @@ func (s *Space) Sync(ctx context.Context) (*SyncResult, error) {
 	s.tidy(ctx)
 	if len(found) > 0 {
 		return res, join(ErrViolation, errors.New(strings.Join(found, "; ")))
+	}
+	if res.refused != nil {
+		return res, fmt.Errorf("what waits here was not pushed: %w", res.refused)
 	}
 	return res, nil
 }
@@ -176,6 +182,10 @@ func (s *Space) afterPush(ctx context.Context, res *SyncResult, updates []gitsto
 		r, err := s.newRound(v, res)
 		if err != nil {
 			return err
+		}
+		res.refused = pushed.Results[r.s.refs.Lane(r.epoch(), r.me.Device)]
+		if errors.Is(res.refused, gitstore.ErrConflict) {
+			res.refused = nil
 		}
 		before, err := v.PendingCount()
 		if err != nil {
