@@ -113,3 +113,21 @@ func codedRules(files []*File) []string {
 	slices.Sort(out)
 	return slices.Compact(out)
 }
+
+// TestVectorsAreRead: every vector file is named by some test, so that none is there for show.
+func TestVectorsAreRead(t *testing.T) {
+	root, files := module(t)
+	vectors, err := filepath.Glob(filepath.Join(root, "testdata", "vectors", "*", "*"))
+	if err != nil || len(vectors) == 0 {
+		t.Fatalf("%d vector files: %v", len(vectors), err)
+	}
+	for _, v := range vectors {
+		name, pkg := filepath.Base(v), filepath.Base(filepath.Dir(v))
+		read := slices.ContainsFunc(files, func(f *File) bool {
+			return f.Test && filepath.Base(f.Package) == pkg && strings.Contains(string(f.Source), `"`+strings.TrimSuffix(name, ".json"))
+		})
+		if !read {
+			t.Errorf("no test of package %s names %s", pkg, name)
+		}
+	}
+}
