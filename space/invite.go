@@ -183,7 +183,7 @@ func (s *Space) RevokeInvite(ctx context.Context, id string) error {
 	_, err := s.propose(ctx, func(r *round) (membership.Draft, map[string][]byte, error) {
 		i, ok := r.roster().Invite(id)
 		if !ok {
-			return membership.Draft{}, nil, notFound("invite %q", id)
+			return membership.Draft{}, nil, notFound("there is no invite %q", id)
 		}
 		return membership.Draft{Body: &membership.InviteRevokeBody{Invite: i.Hash}}, nil, nil
 	})

@@ -25,7 +25,8 @@ type Member struct {
 type DeviceInfo struct {
 	Device string `json:"device"`
 	Name   string `json:"name"`
-	Member string `json:"member"` // the member's name
+	Member string `json:"member"` // whose it is: ID
+	Owner  string `json:"owner"`  // and name
 	Status string `json:"status"` // active, pending, waiting (not let in yet)
 	This   bool   `json:"this"`
 }
@@ -67,7 +68,7 @@ func (r *round) member(m membership.Member) (Member, error) {
 func (r *round) deviceInfo(id wire.DeviceID) (DeviceInfo, error) {
 	d, _ := r.roster().Device(id)
 	info := DeviceInfo{
-		Device: id.String(), Name: text(r.v, nameDevice, id[:]), Member: memberName(r.v, d.Member),
+		Device: id.String(), Name: text(r.v, nameDevice, id[:]), Member: d.Member.String(), Owner: memberName(r.v, d.Member),
 		Status: string(d.Status), This: id == r.me.Device,
 	}
 	if !d.Active || r.secret.IsZero() || id == r.me.Device {
@@ -113,6 +114,15 @@ func (s *Space) SetHistory(ctx context.Context, name, history string) error {
 	h, err := membership.ParseHistory(history)
 	if err != nil || h.None {
 		return usage("history %q is neither all nor the number of an epoch", history)
+	}
+	readsAlready := false
+	err = s.look(ctx, func(r *round) error {
+		m, err := findMember(r.v, r.roster(), name)
+		readsAlready = err == nil && m.Since <= h.From
+		return err
+	})
+	if err != nil || readsAlready {
+		return err
 	}
 	return s.about(ctx, name, func(m membership.Member) membership.Body {
 		return &membership.KeyWrapBody{Member: m.ID, Since: h.From}
@@ -206,7 +216,7 @@ func (s *Space) Fingerprint(ctx context.Context, at *uint64) (*Fingerprint, erro
 		if at != nil {
 			hash, ok := r.roster().HashAt(*at)
 			if !ok {
-				return notFound("ledger entry %d", *at)
+				return notFound("the ledger has no entry %d yet", *at)
 			}
 			p = wire.Position{Number: *at, Hash: hash}
 		}

@@ -48,7 +48,7 @@ func findMember(v *view.Tx, roster *membership.Roster, name string) (membership.
 	}
 	switch len(found) {
 	case 0:
-		return membership.Member{}, notFound("member %q", name)
+		return membership.Member{}, notFound("there is no member %q", name)
 	case 1:
 		return found[0], nil
 	}

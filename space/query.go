@@ -25,7 +25,7 @@ type Query struct {
 }
 
 func (q Query) view() view.Query {
-	return view.Query{Table: q.Table, Where: q.Where, Args: q.Args, Order: q.Order, Limit: q.Limit, Offset: q.Offset, Columns: q.Columns}
+	return view.Query{Table: q.Table, Where: q.Where, Args: q.Args, Order: q.Order, Limit: q.Limit, Offset: q.Offset, Columns: q.Columns, Member: memberNamed}
 }
 
 // Select returns the rows that a query chooses. It reads the local store only.
@@ -55,7 +55,7 @@ func (s *Space) Get(ctx context.Context, table, id string) (Row, error) {
 	err := s.db.View(ctx, func(v *view.Tx) error {
 		row, ok, err := v.Row(table, id)
 		if err == nil && !ok {
-			err = notFound("row %s of table %q", id, table)
+			err = notFound("there is no row %s in table %q", id, table)
 		}
 		out = row.Map()
 		return err

@@ -21,7 +21,8 @@ const (
 type Status struct {
 	Space    string    `json:"space"`
 	Name     string    `json:"name"`
-	Member   string    `json:"member"` // this user's name
+	Member   string    `json:"member"` // this member's ID
+	As       string    `json:"as"`     // and name
 	Role     string    `json:"role"`
 	Device   string    `json:"device"`
 	State    string    `json:"state"`
@@ -48,7 +49,7 @@ func (s *Space) Status(ctx context.Context) (*Status, error) {
 
 func (r *round) status(st *Status) (err error) {
 	st.Device, st.Role, st.Epoch = r.me.Device.String(), r.me.Role, r.epoch().Number
-	st.Name, st.Member = text(r.v, nameSpace, nil), memberName(r.v, r.me.Member)
+	st.Name, st.Member, st.As = text(r.v, nameSpace, nil), r.me.Member.String(), memberName(r.v, r.me.Member)
 	if r.roster() != nil {
 		head := r.roster().Head()
 		st.Ledger = LedgerPos{head.Number, head.Hash.String()}
@@ -94,8 +95,9 @@ type LogQuery struct {
 
 // LogEntry is a line of the changelog.
 type LogEntry struct {
-	Time    time.Time `json:"time"` // as its author claims
-	Member  string    `json:"member"`
+	Time    time.Time `json:"time"`   // as its author claims
+	Member  string    `json:"member"` // ID
+	Name    string    `json:"name"`   // of the member
 	Device  string    `json:"device"`
 	Kind    string    `json:"kind"`    // insert, update, delete, several
 	Summary string    `json:"summary"` // which tables, how many operations; of a refused one the reason
@@ -118,11 +120,11 @@ func (s *Space) Log(ctx context.Context, q LogQuery) ([]LogEntry, error) {
 		if q.Table != "" {
 			sc, _ := r.v.Schema()
 			if sc == nil {
-				return notFound("table %q", q.Table)
+				return notFound("there is no table %q", q.Table)
 			}
 			t, ok := sc.Table(q.Table)
 			if !ok {
-				return notFound("table %q", q.Table)
+				return notFound("there is no table %q", q.Table)
 			}
 			f.Table = t.Number
 		}
@@ -164,7 +166,7 @@ func (r *round) logEntries(f view.LogFilter) ([]LogEntry, error) {
 
 func (r *round) logEntry(row view.LogRow) LogEntry {
 	return LogEntry{
-		Time: time.UnixMilli(merge.Millis(row.Time)).UTC(), Member: memberName(r.v, row.Member), Device: row.Device.String(),
+		Time: time.UnixMilli(merge.Millis(row.Time)).UTC(), Member: row.Member.String(), Name: memberName(r.v, row.Member), Device: row.Device.String(),
 		Kind: row.Kind, Summary: r.summary(row), State: row.State.String(), ID: wire.Short(row.TxID),
 	}
 }

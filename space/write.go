@@ -1,6 +1,7 @@
 package space
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -114,6 +115,11 @@ func (tx *Tx) Insert(table string, row Row) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	if _, given := row["id"]; given {
+		if _, ok, err := tx.v.Row(t.Name, id.String()); ok || err != nil {
+			return "", cmp.Or(err, join(ErrConflict, fmt.Errorf("there is a row %s in table %q already", id, table)))
+		}
+	}
 	cells, err := tx.cells(t, row, true)
 	if err != nil {
 		return "", err
@@ -163,7 +169,7 @@ func (tx *Tx) Get(table, id string) (Row, error) {
 	}
 	row, ok, err := tx.v.Row(t.Name, id)
 	if err == nil && !ok {
-		err = notFound("row %s of table %q", id, table)
+		err = notFound("there is no row %s in table %q", id, table)
 	}
 	if err != nil {
 		return nil, classify(err)
@@ -174,7 +180,7 @@ func (tx *Tx) Get(table, id string) (Row, error) {
 func (tx *Tx) table(name string) (*schema.Table, error) {
 	t, ok := tx.schema.Table(name)
 	if !ok {
-		return nil, notFound("table %q", name)
+		return nil, notFound("there is no table %q", name)
 	}
 	return t, nil
 }
@@ -190,7 +196,7 @@ func (tx *Tx) existing(table, id string) (*schema.Table, uuid.UUID, error) {
 	}
 	_, ok, err := tx.v.Row(t.Name, id)
 	if err == nil && !ok {
-		err = notFound("row %s of table %q", id, table)
+		err = notFound("there is no row %s in table %q", id, table)
 	}
 	return t, rowID, err
 }
@@ -234,9 +240,14 @@ func memberID(v *view.Tx, given any) any {
 	if !ok {
 		return given
 	}
-	if _, err := wire.ParseMemberID(name); err == nil {
-		return given
+	if id, ok := memberNamed(v, name); ok {
+		return id
 	}
+	return given
+}
+
+// memberNamed is the ID of the one member who has the name.
+func memberNamed(v *view.Tx, name string) (id string, ok bool) {
 	var found []string
 	for pair, err := range v.Each(bucketName, []byte{nameMember}) {
 		if err == nil && string(pair.Value) == name {
@@ -244,9 +255,9 @@ func memberID(v *view.Tx, given any) any {
 		}
 	}
 	if len(found) != 1 {
-		return given
+		return "", false
 	}
-	return found[0]
+	return found[0], true
 }
 
 func (tx *Tx) apply(op merge.Op) error {

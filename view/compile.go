@@ -13,15 +13,17 @@ type compiler struct {
 	table *table
 	sql   strings.Builder
 	args  []any
+	// member finds a member by name; nil: only IDs are understood.
+	member func(name string) (id string, ok bool)
 }
 
 // compileWhere gives " AND (…)", or nothing.
-func compileWhere(t *table, where string, args []any) (sql string, bound []any, err error) {
+func compileWhere(t *table, where string, args []any, member func(string) (string, bool)) (sql string, bound []any, err error) {
 	e, err := parse(where, args)
 	if err != nil || e == nil {
 		return "", nil, err
 	}
-	c := &compiler{table: t}
+	c := &compiler{table: t, member: member}
 	c.sql.WriteString(" AND (")
 	if err := c.expr(e); err != nil {
 		return "", nil, err
@@ -216,7 +218,13 @@ func numeric(k kind) bool { return k == kindInt || k == kindReal }
 
 // bind adds a constant, converted to the type of the column.
 func (c *compiler) bind(left side, v operand) error {
-	value, err := left.constant(v.value)
+	given := v.value
+	if name, ok := given.(string); ok && left.as.Type == schema.Member && c.member != nil {
+		if id, ok := c.member(name); ok {
+			given = id
+		}
+	}
+	value, err := left.constant(given)
 	if err != nil {
 		return badQuery(v.at, "%w", err)
 	}

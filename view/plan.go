@@ -104,7 +104,7 @@ func (tx *Tx) plan(q Query) (*plan, error) {
 	if err := p.choose(q.Columns); err != nil {
 		return nil, err
 	}
-	where, args, err := compileWhere(t, q.Where, q.Args)
+	where, args, err := compileWhere(t, q.Where, q.Args, tx.memberNamed(q))
 	if err != nil {
 		return nil, err
 	}
@@ -154,4 +154,12 @@ func (p *plan) bound(q Query) error {
 	p.sql += fmt.Sprintf(" LIMIT ?%d OFFSET ?%d", n+1, n+2)
 	p.args = append(p.args, limit, int64(q.Offset))
 	return nil
+}
+
+// memberNamed is the query's way to find a member by name; nil if it has none.
+func (tx *Tx) memberNamed(q Query) func(string) (string, bool) {
+	if q.Member == nil {
+		return nil
+	}
+	return func(name string) (string, bool) { return q.Member(tx, name) }
 }

@@ -29,6 +29,9 @@ type Query struct {
 	// Columns to return besides id; nil: all of the schema. On request also
 	// created_at, created_by, updated_at, updated_by.
 	Columns []string
+	// Member finds the ID of a member by name, for conditions that name one; nil:
+	// only IDs are understood.
+	Member func(tx *Tx, name string) (id string, ok bool)
 }
 
 // Row is a row as its readers see it. Values are string (text, ID, reference,

@@ -24,14 +24,14 @@ func (a *app) deviceList(s *space.Space) error {
 	}
 	return a.print(list(all), func(w io.Writer) {
 		table(w, []string{"DEVICE", "MEMBER", "NAME", "STATUS"}, mapped(all, func(d space.DeviceInfo) []string {
-			return []string{d.Device, d.Member, d.Name, d.Status}
+			return []string{d.Device, d.Owner, d.Name, d.Status}
 		}))
 	})
 }
 
 // deviceAdd is an invite to oneself.
 func (a *app) deviceAdd() *cobra.Command {
-	f := inviteFlags{InviteOptions: space.InviteOptions{Uses: 1}}
+	f := inviteFlags{InviteOptions: space.InviteOptions{Uses: 1}, own: true}
 	c := a.verb("device add", cobra.NoArgs, func([]string) error {
 		if err := f.check(); err != nil {
 			return err

@@ -30,7 +30,7 @@ func (a *app) logVerb() *cobra.Command {
 func (a *app) printLog(entries []space.LogEntry) error {
 	return a.print(list(entries), func(w io.Writer) {
 		table(w, []string{"TIME", "MEMBER", "STATE", "KIND", "WHAT"}, mapped(entries, func(e space.LogEntry) []string {
-			return []string{moment(e.Time), orElse(e.Member, e.Device), e.State, e.Kind, e.Summary}
+			return []string{moment(e.Time), orElse(e.Name, e.Device), e.State, e.Kind, e.Summary}
 		}))
 	})
 }

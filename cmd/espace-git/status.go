@@ -22,7 +22,7 @@ func (a *app) status(s *space.Space) error {
 	return a.print(st, func(w io.Writer) {
 		for _, line := range [][2]string{
 			{"space", clean(st.Name) + " (" + st.Space + ")"},
-			{"you", clean(st.Member) + " (" + st.Role + ")" + " on device " + st.Device},
+			{"you", clean(st.As) + " (" + st.Role + ")" + " on device " + st.Device},
 			{"state", st.State + stateMeaning[st.State]},
 			{"remote", orElse(clean(st.Remote), noRemote)},
 			{"last sync", orElse(moment(st.Synced), never)},
