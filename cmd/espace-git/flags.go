@@ -11,7 +11,7 @@ const (
 	flagAs           = "your `NAME`, seen by members only"
 	flagRemote       = "`URL` of an empty repository, or one with a README: https, ssh, or a local path"
 	flagSchema       = "`FILE` with the tables (YAML)"
-	flagTemplate     = "start with a ready schema: `todo`, chat or notes"
+	flagTemplate     = "start with the ready schema `NAME`: todo, chat or notes"
 	flagNoRecovery   = "make no recovery words"
 	flagLedgerRef    = "`REF` of the ledger, instead of refs/heads/main"
 	flagPrefix       = "`REFS` below which all others stand, instead of refs/espace/"

@@ -17,6 +17,7 @@ type inviteFlags struct {
 	space.InviteOptions
 	expires   string
 	deployKey bool
+	own       bool // for another device of the own
 	noWait    bool
 }
 
@@ -84,8 +85,12 @@ func (a *app) handOut(s *space.Space, inv *space.Invitation, f inviteFlags) erro
 	if told && seen && !a.json {
 		qrterminal.GenerateHalfBlock(inv.Link, qrterminal.L, a.err)
 	}
-	a.say(fmt.Sprintf(inviteTold, inv.ID, moment(inv.Expires)))
-	a.say(fmt.Sprintf(inviteHost[f.deployKey], clean(inv.Host)))
+	if f.own {
+		a.say(fmt.Sprintf(deviceTold, inv.ID, moment(inv.Expires)))
+	} else {
+		a.say(fmt.Sprintf(inviteTold, inv.ID, moment(inv.Expires)))
+		a.say(fmt.Sprintf(inviteHost[f.deployKey], clean(inv.Host)))
+	}
 	if f.noWait || a.json || !seen || !a.interactive() {
 		a.say(inviteLater)
 		return nil

@@ -9,6 +9,7 @@ import (
 
 // root builds the tree of commands. Groups and their order are those of the help.
 func (a *app) root() *cobra.Command {
+	cobra.EnableCommandSorting = false // the order below is that of use
 	root := a.command("espace-git")
 	root.Version = version()
 	root.SetVersionTemplate("espace-git {{.Version}}\n")

@@ -28,6 +28,7 @@ These words get the space back when every device is lost. Whoever has them is yo
 	joinedOffline = "This is your request to join. Send it to a member, who runs:  espace-git member admit FILE"
 	stillWaiting  = "still waiting to be let in; the host can't be asked: %s"
 
+	deviceTold    = "Open the link on your other device:  espace-git join DIR --as YOU --link -    Open until %[2]s (%[1]s)."
 	inviteTold    = "Send the link to one person, by any channel you both trust. Invite %s, open until %s."
 	inviteLater   = "The newcomer is let in by the next sync of any member."
 	inviteStays   = "Waiting to let the newcomer in. Ctrl-C is safe: the next sync of any member does it."
