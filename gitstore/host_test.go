@@ -1,22 +1,15 @@
 package gitstore
 
 import (
-	"crypto/ed25519"
-	"crypto/rand"
-	"encoding/pem"
-	"fmt"
-	"net"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/espace-git/espace-git/internal/githost"
+	"github.com/espace-git/espace-git/internal/sshdtest"
 	"github.com/espace-git/espace-git/internal/wire"
-	"golang.org/x/crypto/ssh"
 )
 
 // gitIn runs stock git with an input.
@@ -63,96 +56,17 @@ func noLeftovers(t testing.TB, r *Repo) {
 	}
 }
 
-// sshSide is OpenSSH's own server on loopback, with a key made for the test.
+// sshSide is OpenSSH's own server on loopback, reached as a user with a key and
+// known hosts of their own reaches it.
 func sshSide(t testing.TB) farSide {
-	sshd, err := exec.LookPath("sshd")
-	if err != nil {
-		if sshd = "/usr/sbin/sshd"; !exists(sshd) {
-			t.Skip("sshd is not installed (Debian: openssh-server): the stories over ssh are skipped")
-		}
-	}
-	if _, err := exec.LookPath("ssh"); err != nil {
-		t.Skip("ssh is not installed: the stories over ssh are skipped")
-	}
+	s := sshdtest.Start(t)
+	t.Setenv("GIT_SSH_COMMAND", s.Command())
 	h := githost.New(t.TempDir())
-	if err := h.Create("space.git"); err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	port := startSSHD(t, sshd, dir)
-	me, err := user.Current()
-	if err != nil {
-		t.Fatal(err)
-	}
-	url := fmt.Sprintf("ssh://%s@127.0.0.1:%d%s", me.Username, port, h.Path("space.git"))
-	return farSide{name: "ssh", url: url, dir: h.Path("space.git")}
+	must(t, h.Create("space.git"))
+	return farSide{name: "ssh", url: s.URL(h.Path("space.git")), dir: h.Path("space.git")}
 }
 
 func exists(path string) bool { _, err := os.Stat(path); return err == nil }
-
-// startSSHD runs a server and makes GIT_SSH_COMMAND reach it, as a user would
-// with an ssh configuration of their own.
-func startSSHD(t testing.TB, sshd, dir string) int {
-	t.Helper()
-	os.MkdirAll("/run/sshd", 0o755) // privilege separation wants it; not ours to fail on
-	hostKey := writeKey(t, filepath.Join(dir, "host"))
-	userKey := writeKey(t, filepath.Join(dir, "user"))
-	authorized := filepath.Join(dir, "authorized")
-	must(t, os.WriteFile(authorized, ssh.MarshalAuthorizedKey(userKey), 0o600))
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	l.Close()
-	known := fmt.Sprintf("[127.0.0.1]:%d %s", port, ssh.MarshalAuthorizedKey(hostKey))
-	must(t, os.WriteFile(filepath.Join(dir, "known"), []byte(known), 0o600))
-	config := fmt.Sprintf("Port %d\nListenAddress 127.0.0.1\nHostKey %s\nAuthorizedKeysFile %s\nStrictModes no\n"+
-		"PasswordAuthentication no\nKbdInteractiveAuthentication no\nPidFile none\nAcceptEnv GIT_PROTOCOL\n",
-		port, filepath.Join(dir, "host"), authorized)
-	must(t, os.WriteFile(filepath.Join(dir, "sshd_config"), []byte(config), 0o600))
-	cmd := exec.Command(sshd, "-D", "-f", filepath.Join(dir, "sshd_config"), "-E", filepath.Join(dir, "log"))
-	if err := cmd.Start(); err != nil {
-		t.Skipf("sshd does not start (%v): the stories over ssh are skipped", err)
-	}
-	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	waitForPort(t, port, filepath.Join(dir, "log"))
-	t.Setenv("GIT_SSH_COMMAND", fmt.Sprintf("ssh -F none -i %s -o IdentitiesOnly=yes -o UserKnownHostsFile=%s",
-		filepath.Join(dir, "user"), filepath.Join(dir, "known")))
-	return port
-}
-
-func waitForPort(t testing.TB, port int, log string) {
-	t.Helper()
-	for range 200 {
-		c, err := net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port))
-		if err == nil {
-			c.Close()
-			return
-		}
-		time.Sleep(20 * time.Millisecond)
-	}
-	b, _ := os.ReadFile(log)
-	t.Skipf("sshd does not answer: the stories over ssh are skipped\n%s", b)
-}
-
-func writeKey(t testing.TB, path string) ssh.PublicKey {
-	t.Helper()
-	pub, key, err := ed25519.GenerateKey(rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	block, err := ssh.MarshalPrivateKey(key, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	must(t, os.WriteFile(path, pem.EncodeToMemory(block), 0o600))
-	sp, err := ssh.NewPublicKey(pub)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return sp
-}
 
 func must(t testing.TB, err error) {
 	t.Helper()

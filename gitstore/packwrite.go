@@ -38,10 +38,14 @@ func appendEntryHeader(b []byte, k kind, size int) []byte {
 	return append(b, c)
 }
 
-// appendEntry prints a whole object: blobs stored, the rest lightly compressed.
+// storeBelow: a tree of a few entries is mostly names, random to a compressor.
+const storeBelow = 160
+
+// appendEntry prints a whole object: blobs and small trees stored, the rest
+// lightly compressed.
 func appendEntry(b []byte, k kind, data []byte) []byte {
 	b = appendEntryHeader(b, k, len(data))
-	if k == kindBlob {
+	if k == kindBlob || len(data) < storeBelow {
 		return appendStored(b, data)
 	}
 	return appendDeflated(b, data)
