@@ -1,6 +1,8 @@
 package space_test
 
 import (
+	"crypto/ed25519"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,7 +18,9 @@ import (
 	"github.com/espace-git/espace-git/chain"
 	"github.com/espace-git/espace-git/identity"
 	"github.com/espace-git/espace-git/internal/wire"
+	"github.com/espace-git/espace-git/membership"
 	"github.com/espace-git/espace-git/merge"
+	"github.com/espace-git/espace-git/schema"
 	"github.com/espace-git/espace-git/seal"
 	"github.com/espace-git/espace-git/space"
 	"github.com/espace-git/espace-git/view"
@@ -455,3 +459,120 @@ func crowd(t *testing.T) *world {
 }
 
 const crowdRows = 5
+
+func entryPath(f *forger) string { return chain.EntryPath(f.log.Len()) }
+
+// founder makes a space by hand, of any format.
+type founder struct {
+	t      *testing.T
+	h      *evilHost
+	dev    *identity.Device
+	secret seal.Secret
+	ledger [][]byte
+	roster *membership.Roster
+	link   string
+}
+
+func newFounder(t *testing.T, format int) *founder {
+	t.Helper()
+	f := &founder{t: t, h: newEvilHost(t)}
+	vault, err := identity.CreateVault(filepath.Join(t.TempDir(), "founder"), nil)
+	f.must(err)
+	f.dev, err = vault.NewDevice(rand.Reader)
+	f.must(err)
+	f.secret, err = seal.NewSecret(rand.Reader)
+	f.must(err)
+	sc, err := schema.Parse([]byte(tasks))
+	f.must(err)
+	sc, err = schema.Number(nil, sc)
+	f.must(err)
+	encoded, err := sc.Encode()
+	f.must(err)
+	d := f.draft(&membership.GenesisBody{
+		Commitment: f.secret.Commitment(0, wire.Hash{}), Format: format,
+		Device: membership.NewDevice{Key: f.dev.PublicKey(), Recipient: f.dev.Recipient()},
+	}, wire.Hash{}, map[string][]byte{
+		membership.ItemSpaceName: []byte("Team"), membership.ItemMemberName: []byte("founder"),
+		membership.ItemDeviceName: []byte("x"), membership.ItemSchema: encoded, membership.ItemPageCut: make([]byte, 32),
+	})
+	envelope, err := membership.NewGenesis(d)
+	f.must(err)
+	f.roster, _, err = membership.Genesis(envelope)
+	f.must(err)
+	f.ledger = append(f.ledger, envelope)
+	f.invite()
+	f.pushLedger()
+	return f
+}
+
+func (f *founder) must(err error) {
+	f.t.Helper()
+	if err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+func (f *founder) draft(body membership.Body, predecessor wire.Hash, values map[string][]byte) membership.Draft {
+	f.t.Helper()
+	items := membership.Items{}
+	for name, v := range values {
+		items[name] = membership.Item{Value: v}
+	}
+	plain, err := membership.EncodeItems(items)
+	f.must(err)
+	box, err := f.secret.LedgerKey(predecessor).Seal(rand.Reader, seal.LedgerAD(predecessor), plain, wire.MinPrivate)
+	f.must(err)
+	return membership.Draft{Body: body, Time: time.Now(), Items: items.Hashes(), Private: box, Signer: f.dev}
+}
+
+func (f *founder) invite() {
+	f.t.Helper()
+	link := membership.Link{Repository: f.h.dir, Space: f.roster.Space(), Secret: [16]byte{1, 2, 3}}
+	mailbox, private, err := seal.NewMailbox()
+	f.must(err)
+	all, err := membership.ParseHistory("all")
+	f.must(err)
+	body := &membership.InviteBody{
+		Key: link.InviteKey().Public().(ed25519.PublicKey), Mailbox: mailbox, Role: membership.Editor, Uses: 1,
+		Expires: time.Now().Add(time.Hour).UnixMilli(), History: &all,
+	}
+	envelope, err := f.roster.Propose(f.draft(body, f.roster.Head().Hash, map[string][]byte{membership.ItemMailbox: private}))
+	f.must(err)
+	var entry *membership.Entry
+	f.roster, entry, err = f.roster.Apply(envelope)
+	f.must(err)
+	f.ledger = append(f.ledger, envelope)
+	link.Invite = entry.Position()
+	f.link = link.String()
+}
+
+// pushLedger puts the entries on `main`; who made the commit does not matter.
+func (f *founder) pushLedger() {
+	f.t.Helper()
+	files := map[string]string{}
+	for i, e := range f.ledger {
+		files[membership.Path(uint64(i))] = string(e)
+	}
+	f.h.set("refs/heads/main", f.h.commit(files))
+}
+
+// letIn wraps the secret for somebody who has joined.
+func (f *founder) letIn(p *person) {
+	f.t.Helper()
+	_, err := p.s.Sync(p.t.Context())
+	f.must(err)
+	head := p.ledger()
+	recipient := p.keyring(p.s.Dir()).Device().Recipient()
+	wrap, err := seal.WrapSecrets(recipient, seal.Wrap{Space: f.roster.Space(), Secrets: []seal.EpochSecret{{O: f.roster.Space(), Secret: f.secret}}})
+	f.must(err)
+	name := seal.WrapPath(recipient, f.dev.ID(), 0)
+	adds := chain.AddsHash(map[string][]byte{name: wrap})
+	m := chain.Message{Kind: chain.Keys, Space: f.roster.Space(), Epoch: f.roster.Space(), Device: f.dev.ID(), Ledger: head, Adds: &adds}
+	tree := f.h.git("rev-parse", f.h.commit(map[string]string{name: string(wrap)})+"^{tree}")
+	c := chain.Commit{Message: m, Time: chain.FloorTime(time.Now().Unix())}
+	c.Tree, err = wire.ParseObjectID(tree)
+	f.must(err)
+	raw, err := chain.Sign(c, f.dev)
+	f.must(err)
+	f.h.set(wire.DefaultRefs.Keys(f.roster.Epoch().Epoch), f.h.gitIn(raw, "hash-object", "-t", "commit", "-w", "--literally", "--stdin"))
+}

@@ -286,8 +286,13 @@ func (r *round) commit(b *gitstore.Batch, ref string, parent, tree wire.ObjectID
 	c := chain.Commit{Tree: tree, Message: m}
 	var before int64
 	if !parent.IsZero() {
-		if raw, err := r.s.repo.CommitBytes(parent); err == nil {
+		raw, err := r.s.repo.CommitBytes(parent)
+		if err == nil {
 			c.Parents, before = []wire.ObjectID{parent}, gitstore.CommitTime(raw)
+		} else if parent == r.tips[ref] {
+			// It was a commit when it was verified. Without it as parent this commit
+			// would take back what others have read.
+			return wire.ObjectID{}, fmt.Errorf("signing %s: the local repository is damaged: %w", ref, err)
 		}
 	}
 	c.Time = chain.TimeAfter(r.now.Unix(), before)
