@@ -3,6 +3,7 @@ package space
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"github.com/espace-git/espace-git/chain"
 	"github.com/espace-git/espace-git/gitstore"
 	"github.com/espace-git/espace-git/internal/wire"
+	"github.com/espace-git/espace-git/membership"
 	"github.com/espace-git/espace-git/view"
 )
 
@@ -79,17 +81,57 @@ func (s *Space) Evidence(ctx context.Context, w io.Writer) error {
 	return enc.Encode(list)
 }
 
-// ledgerFork keeps both branches. An entry that its author declared lost to a
-// race is no offence.
-func (r *round) ledgerFork(f fork) error {
-	if f.declared {
+// ledgerOutcome acts on what a reading of the ledger could not take.
+func (r *round) ledgerOutcome(got membership.Reading) error {
+	for _, f := range got.Forks {
+		if f.Declared {
+			continue // its author said that it lost a race: no offence
+		}
+		text := fmt.Sprintf("the ledger has two branches at entry %d", f.Number)
+		ours := r.ledger.envelopes[f.Number]
+		if err := r.violation(evidence{Kind: "ledger-fork", Text: text, Signed: [][]byte{ours, f.Theirs.Envelope}}); err != nil {
+			return err
+		}
+	}
+	if got.Split != nil {
+		if err := r.ledgerSplit(got.Split); err != nil {
+			return err
+		}
+	}
+	for _, refused := range got.Refused {
+		if err := r.ledgerRefusal(refused); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ledgerSplit: who meets two branches at once applies nothing after the split
+// (DESIGN 3).
+func (r *round) ledgerSplit(split *membership.Split) error {
+	e := evidence{Kind: "ledger-fork", Text: fmt.Sprintf("the ledger has %d branches after entry %d; nothing of them is applied until an owner settles it", len(split.Branches), split.Shared.Head().Number)}
+	for _, b := range split.Branches {
+		for _, entry := range b.Entries {
+			e.Signed = append(e.Signed, entry.Envelope)
+		}
+	}
+	return r.violation(e)
+}
+
+// ledgerRefusal: a refused entry says something about somebody only if a device
+// of this space signed it; all else anyone may have put there.
+func (r *round) ledgerRefusal(refused membership.Refusal) error {
+	var rule *membership.RuleError
+	if errors.Is(refused.Err, membership.ErrUnknownKind) {
+		r.warn("upgrade needed: %s", firstLine(refused.Err.Error()))
 		return nil
 	}
-	text := fmt.Sprintf("the ledger has two branches at entry %d", f.number)
-	if f.atOnce {
-		text += "; nothing after it is applied until members' signed positions or an owner settle it"
+	if !errors.As(refused.Err, &rule) || rule.Signer.IsZero() || errors.Is(rule, membership.ErrConflict) {
+		r.warn("ledger: ignoring %s", firstLine(refused.Err.Error()))
+		return nil
 	}
-	return r.violation(evidence{Kind: "ledger-fork", Text: text, Signed: [][]byte{f.ours, f.theirs}})
+	text := fmt.Sprintf("%s signed a ledger entry that breaks a rule: %s", r.deviceName(rule.Signer), firstLine(rule.Error()))
+	return r.violation(evidence{Kind: "ledger-entry", Text: text, Device: rule.Signer.String(), Signed: [][]byte{refused.Envelope}})
 }
 
 // laneOutcome acts on what a lane's reader said about a commit. What nobody can

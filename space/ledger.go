@@ -1,7 +1,6 @@
 package space
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -42,17 +41,7 @@ func (l *ledger) add(envelope []byte) error {
 	return nil
 }
 
-// truncate goes back to the first n entries.
-func (l *ledger) truncate(n int) {
-	l.entries, l.envelopes = l.entries[:n], l.envelopes[:n]
-	if n == 0 {
-		l.roster = nil
-		return
-	}
-	l.roster, _ = l.roster.At(uint64(n - 1))
-}
-
-// clone may be added to and truncated without changing l.
+// clone may be added to without changing l.
 func (l *ledger) clone() *ledger {
 	n := l.len()
 	return &ledger{roster: l.roster, entries: l.entries[:n:n], envelopes: l.envelopes[:n:n]}
@@ -76,43 +65,125 @@ type ledgerReader struct {
 	repo   *gitstore.Repo
 	ledger *ledger
 	space  wire.Hash
-	start  int                    // entries verified before this reading
 	blobs  map[wire.ObjectID]bool // looked at already
-	forks  []fork
+	found  [][]byte               // envelopes that the ledger does not have
+	size   int                    // of found
+	result membership.Reading
 	junk   []string
-	anchor wire.ObjectID // the last commit whose tree holds the ledger as it is read so far
+	anchor wire.ObjectID // the last commit whose tree holds the head of what was read
 }
 
-// fork is two valid entries at one number.
-type fork struct {
-	number   uint64
-	ours     []byte
-	theirs   []byte
-	declared bool // its author said in this ledger that it lost a race: no offence
-	atOnce   bool // neither was verified before: nothing after the split is applied
-}
+// maxLedgerRead bounds the envelopes that one reading holds in memory.
+const maxLedgerRead = 256 << 20
 
-// read takes the entries that are new in tip's ancestors, oldest commit first.
+// read takes the entries that are new among the commits. Which commit brought
+// them in which order makes no difference (DESIGN 3 "Reading a chain").
 func (lr *ledgerReader) read(commits []gitstore.CommitRef) {
 	for _, c := range commits {
-		if c.Err != nil {
-			lr.junk = append(lr.junk, fmt.Sprintf("object %.10s: %v", c.ID, c.Err))
-			continue
+		err := c.Err
+		if err == nil {
+			err = lr.collect(c.Tree)
 		}
-		files, err := lr.files(c.Tree)
 		if err != nil {
-			lr.junk = append(lr.junk, fmt.Sprintf("commit %.10s: %v", c.ID, err))
-			continue
-		}
-		for _, f := range files {
-			if stop := lr.file(f); stop {
-				return
-			}
-		}
-		if lr.whole(c.Tree) {
-			lr.anchor = c.ID
+			lr.ignore("commit %.10s: %v", c.ID, err)
 		}
 	}
+	lr.judge()
+	for _, c := range slices.Backward(commits) {
+		if c.Err == nil && lr.whole(c.Tree) {
+			lr.anchor = c.ID
+			return
+		}
+	}
+}
+
+func (lr *ledgerReader) ignore(format string, args ...any) {
+	lr.junk = append(lr.junk, firstLine(fmt.Sprintf(format, args...)))
+}
+
+// judge folds what was found. The founding entry is the one that the space's ID
+// is the hash of.
+func (lr *ledgerReader) judge() {
+	if lr.ledger.roster == nil {
+		lr.found = slices.DeleteFunc(lr.found, func(envelope []byte) bool {
+			u, err := membership.Parse(envelope)
+			if lr.ledger.roster != nil || err != nil || u.Hash != lr.space {
+				return false
+			}
+			return lr.ledger.add(envelope) == nil
+		})
+	}
+	if lr.ledger.roster == nil {
+		return
+	}
+	lr.result = lr.ledger.roster.Read(lr.found)
+	for _, e := range lr.result.Accepted {
+		lr.ledger.entries = append(lr.ledger.entries, e)
+		lr.ledger.envelopes = append(lr.ledger.envelopes, e.Envelope)
+	}
+	lr.ledger.roster = lr.result.Roster
+}
+
+// collect reads what stands at the places of entries in a tree and is not the
+// entry that is known there.
+func (lr *ledgerReader) collect(tree wire.ObjectID) error {
+	root, err := lr.repo.Tree(tree)
+	if err != nil {
+		return err
+	}
+	i := slices.IndexFunc(root, func(e gitstore.TreeEntry) bool { return e.Name == "ledger" && e.Mode == gitstore.ModeDir })
+	if i < 0 {
+		if lr.ledger.len() > 0 {
+			return errors.New("it holds no ledger")
+		}
+		return nil // what the host made before the space was founded
+	}
+	dirs, err := lr.repo.Tree(root[i].ID)
+	if err != nil {
+		return err
+	}
+	for _, d := range dirs {
+		if d.Mode != gitstore.ModeDir || lr.blobs[d.ID] {
+			continue
+		}
+		lr.blobs[d.ID] = true
+		files, err := lr.repo.Tree(d.ID)
+		if err != nil {
+			return err
+		}
+		for _, f := range files {
+			if n, ok := entryNumber(d.Name, f.Name); ok && f.Mode == gitstore.ModeFile && !lr.blobs[f.ID] {
+				lr.blobs[f.ID] = true
+				lr.take(n, f.ID)
+			}
+		}
+	}
+	return nil
+}
+
+func entryNumber(dir, name string) (uint64, bool) {
+	digits, ok := strings.CutSuffix(name, ".json")
+	if !ok {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(digits, 10, 32)
+	return n, err == nil && membership.Path(n) == "ledger/"+dir+"/"+name
+}
+
+func (lr *ledgerReader) take(number uint64, blob wire.ObjectID) {
+	if number < uint64(lr.ledger.len()) && gitstore.BlobID(lr.ledger.envelopes[number]) == blob {
+		return
+	}
+	envelope, err := lr.repo.Blob(blob, wire.MaxEnvelope)
+	if err == nil && lr.size+len(envelope) > maxLedgerRead {
+		err = errors.New("more than a ledger can hold")
+	}
+	if err != nil {
+		lr.ignore("entry %d: %v", number, err)
+		return
+	}
+	lr.size += len(envelope)
+	lr.found = append(lr.found, envelope)
 }
 
 // whole reports whether a tree holds the head of what was read.
@@ -136,120 +207,6 @@ func (lr *ledgerReader) whole(tree wire.ObjectID) bool {
 	return tree == want
 }
 
-// ledgerFile is one file at the place of an entry.
-type ledgerFile struct {
-	number    uint64
-	dir, blob wire.ObjectID
-}
-
-// files lists what stands at the places of entries in a tree, by number. What
-// was looked at before is left out.
-func (lr *ledgerReader) files(tree wire.ObjectID) ([]ledgerFile, error) {
-	root, err := lr.repo.Tree(tree)
-	if err != nil {
-		return nil, err
-	}
-	i := slices.IndexFunc(root, func(e gitstore.TreeEntry) bool { return e.Name == "ledger" && e.Mode == gitstore.ModeDir })
-	if i < 0 {
-		if lr.ledger.len() > 0 {
-			return nil, errors.New("it holds no ledger")
-		}
-		return nil, nil // what the host made before the space was founded
-	}
-	dirs, err := lr.repo.Tree(root[i].ID)
-	if err != nil {
-		return nil, err
-	}
-	var out []ledgerFile
-	for _, d := range dirs {
-		if lr.blobs[d.ID] || d.Mode != gitstore.ModeDir {
-			continue
-		}
-		lr.blobs[d.ID] = true
-		entries, err := lr.repo.Tree(d.ID)
-		if err != nil {
-			return nil, err
-		}
-		for _, e := range entries {
-			if n, ok := entryNumber(d.Name, e.Name); ok && e.Mode == gitstore.ModeFile && !lr.blobs[e.ID] {
-				lr.blobs[e.ID] = true
-				out = append(out, ledgerFile{n, d.ID, e.ID})
-			}
-		}
-	}
-	slices.SortStableFunc(out, func(a, b ledgerFile) int { return int(int64(a.number) - int64(b.number)) })
-	return out, nil
-}
-
-func entryNumber(dir, name string) (uint64, bool) {
-	digits, ok := strings.CutSuffix(name, ".json")
-	if !ok {
-		return 0, false
-	}
-	n, err := strconv.ParseUint(digits, 10, 32)
-	return n, err == nil && membership.Path(n) == "ledger/"+dir+"/"+name
-}
-
-// file judges one file. It reports whether reading must stop, at a fork of which
-// this reader knew neither branch.
-func (lr *ledgerReader) file(f ledgerFile) (stop bool) {
-	switch head := uint64(lr.ledger.len()); {
-	case f.number > head:
-		// A later commit may bring what lies between; then it is read again.
-		delete(lr.blobs, f.blob)
-		delete(lr.blobs, f.dir)
-		return false
-	case f.number < head && gitstore.BlobID(lr.ledger.envelopes[f.number]) == f.blob:
-		return false
-	}
-	envelope, err := lr.repo.Blob(f.blob, wire.MaxEnvelope)
-	if err != nil {
-		lr.junk = append(lr.junk, fmt.Sprintf("entry %d: %v", f.number, err))
-		return false
-	}
-	if f.number < uint64(lr.ledger.len()) {
-		return lr.contradiction(f.number, envelope)
-	}
-	if err := lr.next(envelope); err != nil {
-		lr.junk = append(lr.junk, fmt.Sprintf("entry %d: %v", f.number, firstLine(err.Error())))
-	}
-	return false
-}
-
-func (lr *ledgerReader) next(envelope []byte) error {
-	if lr.ledger.len() == 0 {
-		u, err := membership.Parse(envelope)
-		if err != nil {
-			return err
-		}
-		if u.Hash != lr.space {
-			return fmt.Errorf("it begins another space, %.16s…", u.Hash)
-		}
-	}
-	return lr.ledger.add(envelope)
-}
-
-// contradiction judges another entry for a number that is taken. One that its
-// author could have made there is a fork: whoever verified one before goes on
-// with it and keeps the other as evidence; who meets both at once applies nothing
-// after the split (DESIGN 3).
-func (lr *ledgerReader) contradiction(number uint64, envelope []byte) (stop bool) {
-	ev, ok := lr.ledger.roster.Contradicts(envelope)
-	if !ok {
-		if !bytes.Equal(envelope, lr.ledger.envelopes[number]) {
-			lr.junk = append(lr.junk, fmt.Sprintf("entry %d: replaced by something else", number))
-		}
-		return false
-	}
-	f := fork{number: number, ours: lr.ledger.envelopes[number], theirs: envelope, declared: ev.Declared}
-	if int(number) >= lr.start && !ev.Declared {
-		f.atOnce = true
-		lr.ledger.truncate(int(number))
-	}
-	lr.forks = append(lr.forks, f)
-	return f.atOnce
-}
-
 // readLedger reads what is new on `main`.
 func (r *round) readLedger(ref string, tip wire.ObjectID) error {
 	if tip == r.tips[ref] {
@@ -259,22 +216,21 @@ func (r *round) readLedger(ref string, tip wire.ObjectID) error {
 	if err != nil {
 		return err
 	}
-	lr := &ledgerReader{repo: r.s.repo, ledger: r.ledger, space: r.s.id, start: r.ledger.len(), blobs: map[wire.ObjectID]bool{}}
+	lr := &ledgerReader{repo: r.s.repo, ledger: r.ledger, space: r.s.id, blobs: map[wire.ObjectID]bool{}}
+	start := r.ledger.len()
 	lr.read(commits)
 	for _, j := range lr.junk {
 		r.warn("ledger: ignoring %s", j)
 	}
-	for _, f := range lr.forks {
-		if err := r.ledgerFork(f); err != nil {
-			return err
-		}
-	}
-	r.res.Fetched += max(0, r.ledger.len()-lr.start)
-	r.doubtTimes(min(lr.start, r.ledger.len()))
-	if err := r.ledger.save(r.v, lr.start); err != nil {
+	if err := r.ledgerOutcome(lr.result); err != nil {
 		return err
 	}
-	if !stands && r.ledger.len() <= lr.start {
+	r.res.Fetched += r.ledger.len() - start
+	r.doubtTimes(start)
+	if err := r.ledger.save(r.v, start); err != nil {
+		return err
+	}
+	if !stands && r.ledger.len() == start {
 		return nil
 	}
 	return r.moveTip(ref, lr.anchor)

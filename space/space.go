@@ -13,6 +13,7 @@ import (
 	"github.com/espace-git/espace-git/gitstore"
 	"github.com/espace-git/espace-git/identity"
 	"github.com/espace-git/espace-git/internal/wire"
+	"github.com/espace-git/espace-git/membership"
 	"github.com/espace-git/espace-git/view"
 )
 
@@ -195,13 +196,19 @@ func (s *Space) ledgerAt(v *view.Tx) (*ledger, error) {
 	if l == nil {
 		l = new(ledger)
 	}
+	var stored [][]byte
 	for pair, err := range v.From(bucketLedger, nil, wire.U64(uint64(l.len()))) {
 		if err != nil {
 			return nil, err
 		}
-		if err := l.add(pair.Value); err != nil {
+		stored = append(stored, pair.Value)
+	}
+	if len(stored) > 0 {
+		roster, entries, err := membership.Fold(l.roster, stored)
+		if err != nil {
 			return nil, fmt.Errorf("local store: %w", err)
 		}
+		l = &ledger{roster, append(l.entries[:l.len():l.len()], entries...), append(l.envelopes[:l.len():l.len()], stored...)}
 	}
 	s.cached = l
 	return l.clone(), nil
