@@ -22,6 +22,7 @@ func (r *remote) Fetch(ctx context.Context, req FetchRequest) (*Fetched, error) 
 	if err != nil {
 		return nil, err
 	}
+	defer func() { r.link.close() }() // no ssh is left waiting between fetches
 	adv, err := r.link.list(ctx, patterns)
 	if r.switchOn(err) {
 		adv, err = r.link.list(ctx, patterns)

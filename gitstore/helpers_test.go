@@ -189,4 +189,3 @@ func mustFetch(t testing.TB, m Remote, patterns ...string) *Fetched {
 	}
 	return f
 }
-

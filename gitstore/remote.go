@@ -114,6 +114,7 @@ type link interface {
 	pull(ctx context.Context, wants, haves []wire.ObjectID, q *quarantine, l Limits) (received int64, err error)
 	send(ctx context.Context, updates []RefUpdate, opts PushOptions) (*Pushed, error)
 	capabilities(ctx context.Context) (Capabilities, error)
+	// close ends the conversation that list left open; the link stays usable.
 	close() error
 }
 
@@ -161,6 +162,11 @@ func (r *remote) choose() (link, error) {
 func (r *remote) Close() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if p, ok := r.link.(*inProcess); ok {
+		if d, ok := p.dial.(*httpDialer); ok {
+			d.client.CloseIdleConnections()
+		}
+	}
 	return r.link.close()
 }
 
