@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/espace-git/espace-git/gitstore"
@@ -22,8 +23,15 @@ func (s *Space) propose(ctx context.Context, draft func(*round) (membership.Draf
 	}
 	defer unlock()
 	var tries []wire.Hash
+	uncertain := 0
 	for range maxTries {
 		e, lost, err := s.proposeOnce(ctx, tries, draft)
+		if errors.Is(err, gitstore.ErrUncertain) && lost != nil {
+			// It may stand all the same: look, before the keys of a join are thrown away.
+			if uncertain++; uncertain < maxUncertain {
+				err = nil
+			}
+		}
 		if err != nil || e != nil {
 			return e, classify(err)
 		}
@@ -34,15 +42,20 @@ func (s *Space) propose(ctx context.Context, draft func(*round) (membership.Draf
 	return nil, join(ErrConflict, errors.New("the ledger kept changing: try again"))
 }
 
+// maxUncertain bounds how often a push is tried whose answer gets lost.
+const maxUncertain = 3
+
 func (s *Space) proposeOnce(ctx context.Context, tries []wire.Hash, draft func(*round) (membership.Draft, map[string][]byte, error)) (_ *membership.Entry, lost *wire.Hash, err error) {
 	var update gitstore.RefUpdate
 	var entry *membership.Entry
 	err = s.readThen(ctx, func(r *round, b *gitstore.Batch, shown *display) (err error) {
-		entry, update, err = r.next(b, shown, tries, draft)
+		if entry = r.landed(tries); entry == nil {
+			entry, update, err = r.next(b, shown, tries, draft)
+		}
 		return err
 	})
-	if err != nil {
-		return nil, nil, err
+	if err != nil || update.Name == "" {
+		return entry, nil, err
 	}
 	host, err := s.host()
 	if err != nil {
@@ -50,7 +63,7 @@ func (s *Space) proposeOnce(ctx context.Context, tries []wire.Hash, draft func(*
 	}
 	pushed, err := host.Push(ctx, []gitstore.RefUpdate{update}, gitstore.PushOptions{})
 	if err != nil {
-		return nil, nil, fmt.Errorf("pushing: %w", err)
+		return nil, &entry.Hash, fmt.Errorf("pushing: %w", err)
 	}
 	if err := pushed.Err(); errors.Is(err, gitstore.ErrConflict) {
 		return nil, &entry.Hash, nil
@@ -64,6 +77,17 @@ func (s *Space) proposeOnce(ctx context.Context, tries []wire.Hash, draft func(*
 		}
 		return r.readStanding(update.Name, update.New)
 	})
+}
+
+// landed finds an earlier try in the ledger: its push worked, and the answer got
+// lost.
+func (r *round) landed(tries []wire.Hash) *membership.Entry {
+	for _, e := range r.ledger.entries {
+		if slices.Contains(tries, e.Hash) {
+			return e
+		}
+	}
+	return nil
 }
 
 // readThen fetches and reads everything, and then lets fn make something of it.

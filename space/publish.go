@@ -25,6 +25,9 @@ func (s *Space) publish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if s.holdsUs(shown) {
+		return s.db.Update(ctx, clearUnderWay) // an earlier run put it there; the next sync reads it
+	}
 	if err := s.vacant(shown); err != nil {
 		return err
 	}
@@ -36,7 +39,27 @@ func (s *Space) publish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return s.db.Update(ctx, func(v *view.Tx) error { return s.landed(v, pushed) })
+	return s.db.Update(ctx, func(v *view.Tx) error {
+		if err := clearUnderWay(v); err != nil {
+			return err
+		}
+		return s.landed(v, pushed)
+	})
+}
+
+// holdsUs: the host's ledger begins with this space's founding entry.
+func (s *Space) holdsUs(shown *display) bool {
+	tip, ok := shown.tip(s.refs.Ledger)
+	if !ok {
+		return false
+	}
+	commits, err := s.repo.Commits([]wire.ObjectID{tip}, nil, maxCommits)
+	if err != nil {
+		return false
+	}
+	lr := &ledgerReader{repo: s.repo, ledger: new(ledger), space: s.id, blobs: map[wire.ObjectID]bool{}}
+	lr.read(commits)
+	return lr.ledger.len() > 0
 }
 
 // vacant refuses a host where something stands that a new space would cover.
@@ -139,6 +162,10 @@ func (r *round) ledgerMessage(first int) chain.Message {
 // the other, the last one last.
 func pushTogether(ctx context.Context, host gitstore.Remote, updates []gitstore.RefUpdate) ([]gitstore.RefUpdate, error) {
 	pushed, err := host.Push(ctx, updates, gitstore.PushOptions{Atomic: true})
+	if errors.Is(err, gitstore.ErrUncertain) {
+		// What landed the first time counts as done the second time.
+		pushed, err = host.Push(ctx, updates, gitstore.PushOptions{Atomic: true})
+	}
 	if errors.Is(err, gitstore.ErrNoAtomic) {
 		for _, u := range updates {
 			if pushed, err = host.Push(ctx, []gitstore.RefUpdate{u}, gitstore.PushOptions{}); err != nil {
