@@ -179,12 +179,14 @@ func (s *Space) host() (gitstore.Remote, error) {
 	return s.remote, err
 }
 
-func (s *Space) connect(url string) (gitstore.Remote, error) {
+func (s *Space) connect(url string) (gitstore.Remote, error) { return s.connectTo(s.repo, url) }
+
+func (s *Space) connectTo(repo *gitstore.Repo, url string) (gitstore.Remote, error) {
 	prefer := gitstore.Transport(s.opts.Git)
 	if s.opts.Git == "auto" {
 		prefer = gitstore.Auto
 	}
-	return gitstore.NewRemote(s.repo, url, gitstore.RemoteOptions{Prefer: prefer})
+	return gitstore.NewRemote(repo, url, gitstore.RemoteOptions{Prefer: prefer})
 }
 
 // ledgerAt is the verified ledger. Entries that this process has folded before

@@ -57,6 +57,14 @@ type audit struct {
 	v   *view.Tx
 	res *VerifyResult
 	r   *round // what the store says
+
+	lacks []string // the problems that are git's
+}
+
+// lack is a problem of git alone: what was verified is not in it.
+func (a *audit) lack(format string, args ...any) {
+	a.problem(format+": `espace-git doctor` fetches it anew", args...)
+	a.lacks = append(a.lacks, fmt.Sprintf(format, args...))
 }
 
 func (a *audit) problem(format string, args ...any) {
@@ -97,7 +105,7 @@ func (a *audit) ledger() {
 	}
 	commits, err := a.s.repo.Commits([]wire.ObjectID{tip}, nil, maxCommits)
 	if err != nil {
-		a.problem("ledger: %v", err)
+		a.lack("ledger: %v", err)
 		return
 	}
 	lr := &ledgerReader{repo: a.s.repo, ledger: new(ledger), space: a.s.id, blobs: map[wire.ObjectID]bool{}}
@@ -107,9 +115,9 @@ func (a *audit) ledger() {
 	}
 	switch got, want := lr.ledger, a.r.ledger; {
 	case got.len() < want.len():
-		a.problem("ledger: git has %d entries, %d were verified before", got.len(), want.len())
+		a.lack("ledger: git has %d entries, %d were verified before", got.len(), want.len())
 	case got.entries[want.len()-1].Hash != want.entries[want.len()-1].Hash:
-		a.problem("ledger: git has another entry %d than was verified before", want.len()-1)
+		a.lack("ledger: git has another entry %d than was verified before", want.len()-1)
 	}
 }
 
@@ -128,14 +136,14 @@ func (a *audit) lane(d membership.Device) error {
 	}
 	commits, err := a.s.repo.Commits([]wire.ObjectID{tip}, nil, maxCommits)
 	if err != nil {
-		a.problem("lane of %s: %v", name, err)
+		a.lack("lane of %s: %v", name, err)
 		return nil
 	}
 	fresh := &lane{device: d, reader: chain.NewLaneReader(a.s.id, a.r.epoch().O, d.Key), log: new(chain.Log)}
 	pieces, _, _ := a.r.readPieces(fresh, commits)
 	entries, _ := fresh.reader.Read(pieces)
 	if root, ok := fresh.reader.RootAt(l.reader.Head().Len); !ok || root != l.reader.Head().Root {
-		a.problem("lane of %s: git does not have the %d entries that were verified before", name, l.reader.Head().Len)
+		a.lack("lane of %s: git does not have the %d entries that were verified before", name, l.reader.Head().Len)
 	}
 	a.entries(name, l, fresh, entries)
 	if l.SetAside != "" {
@@ -261,16 +269,20 @@ func (r *round) foldJournal() error {
 	return nil
 }
 
-// Doctor checks the local store and repairs what it can; with rebuild it makes
-// the view anew from git and the journal. It says what it did.
+// Doctor checks the local store and repairs what it can: objects that the disk
+// lost it fetches anew; with rebuild it makes the view anew from git and the
+// journal. It says what it did, also when it fails.
 func (s *Space) Doctor(ctx context.Context, rebuild bool) (did []string, err error) {
 	unlock, err := s.lockSync(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer unlock()
+	if did, err = s.restoreGit(ctx); err != nil {
+		return did, classify(err)
+	}
 	if err := s.repo.Consolidate(ctx); err != nil {
-		return nil, err
+		return did, err
 	}
 	did = append(did, "packed the local repository")
 	err = s.db.Update(ctx, func(v *view.Tx) error {
