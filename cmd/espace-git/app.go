@@ -91,6 +91,9 @@ func (a *app) open() (*space.Space, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !identity.VaultExists(o.Home) {
+		return nil, &fault{fmt.Errorf(noKeys, o.Home), exitNoKey, hintNoKeys}
+	}
 	s, err := space.Open(a.ctx, root, o)
 	if err != nil {
 		return nil, err

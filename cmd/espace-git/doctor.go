@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -14,17 +15,17 @@ func (a *app) doctorVerb() *cobra.Command {
 	c := a.verb("doctor", cobra.NoArgs, func([]string) error {
 		return a.inSpace(func(s *space.Space) error {
 			did, err := s.Doctor(a.ctx, rebuild)
-			if err != nil {
+			if err != nil && len(did) == 0 {
 				return err
 			}
-			return a.print(map[string][]string{"did": list(did)}, func(w io.Writer) {
+			return errors.Join(err, a.print(map[string][]string{"did": list(did)}, func(w io.Writer) {
 				for _, d := range did {
 					fmt.Fprintln(w, clean(d))
 				}
 				if len(did) == 0 {
 					fmt.Fprintln(w, healthy)
 				}
-			})
+			}))
 		})
 	})
 	c.Flags().BoolVar(&rebuild, "rebuild", false, flagRebuild)

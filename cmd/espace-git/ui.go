@@ -111,6 +111,7 @@ const (
 	unknownCommand        = "unknown command %q for %q"
 	remoteOnlyOne         = "a remote %q: further remotes, as mirrors, are not there yet; the first one is called origin"
 	noHome                = "there is no folder for this user's keys"
+	noKeys                = "there are no keys of yours in %s"
 	noTerminal            = "%s is needed, and there is no terminal to ask"
 	notConfirmed          = "not confirmed"
 	emptyAnswer           = "the answer is empty"
@@ -148,6 +149,7 @@ const (
 const (
 	hintHelp           = "espace-git --help"
 	hintNoHome         = "set ESPACE_HOME to a folder"
+	hintNoKeys         = "set ESPACE_HOME to the folder that holds your keys"
 	hintFlag           = "give %s"
 	hintNoSpace        = "go to the space's folder (or give -C DIR), or make one:  espace-git init DIR --name NAME --as YOU"
 	hintAddress        = "use https or ssh; plain http and paths only on this machine"
