@@ -2,9 +2,11 @@ package space
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
+	"github.com/espace-git/espace-git/gitstore"
 	"github.com/espace-git/espace-git/identity"
 	"github.com/espace-git/espace-git/internal/wire"
 	"github.com/espace-git/espace-git/membership"
@@ -30,6 +32,7 @@ type Created struct {
 	Space    string   `json:"space"`
 	Dir      string   `json:"dir"`
 	Recovery []string `json:"recovery"` // twelve words for paper; none with NoRecovery
+	Resumed  bool     `json:"resumed"`  // an earlier run was finished; its words were that run's to show
 }
 
 // Create founds a space in dir, which is made if need be, and puts it on the host
@@ -53,6 +56,12 @@ func Create(ctx context.Context, dir string, c CreateOptions, o Options) (*Space
 	vault, err := ensureVault(o)
 	if err != nil {
 		return nil, nil, fmt.Errorf("creating space: %w", err)
+	}
+	if s, err := resume(ctx, dir, stepFound, o); s != nil || err != nil {
+		if err != nil {
+			return nil, nil, fmt.Errorf("creating space: %w", err)
+		}
+		return s, &Created{Space: s.ID(), Dir: s.dir, Recovery: []string{}, Resumed: true}, nil
 	}
 	f, err := newFounding(vault, o, c, sc)
 	if err != nil {
@@ -193,12 +202,26 @@ func (f *founding) build(ctx context.Context, vault *identity.Vault, dir string,
 	if err != nil {
 		return nil, err
 	}
+	if s, err = site.settle(ctx); err != nil {
+		return nil, err
+	}
 	if url != "" {
 		if err := s.publish(ctx); err != nil {
+			if mayHaveLanded(ctx, err) {
+				site.keep()
+				s.Close()
+				return nil, fmt.Errorf("%w; whether the host has the space is not known: `espace-git sync` in %s finishes it", err, s.dir)
+			}
 			return nil, err
 		}
 	}
-	return site.settle(ctx)
+	site.keep()
+	return s, nil
+}
+
+// mayHaveLanded: after such an error the host may have what was pushed.
+func mayHaveLanded(ctx context.Context, err error) bool {
+	return errors.Is(err, gitstore.ErrUncertain) || ctx.Err() != nil
 }
 
 // found writes what the founder's device knows of itself.
@@ -208,6 +231,11 @@ func (s *Space) found(v *view.Tx, f *founding) error {
 	}
 	if err := (self{Device: f.device.ID()}).save(v); err != nil {
 		return err
+	}
+	if s.url != "" {
+		if err := (underWay{Step: stepFound}).save(v); err != nil {
+			return err
+		}
 	}
 	if err := v.Put(bucketLedger, wire.U64(0), f.envelope); err != nil {
 		return err

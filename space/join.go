@@ -81,14 +81,17 @@ func Join(ctx context.Context, dir, link string, j JoinOptions, o Options) (*Spa
 }
 
 func join1(ctx context.Context, vault *identity.Vault, dir string, l membership.Link, j JoinOptions, o Options) (*Space, []byte, error) {
-	if _, err := vault.OpenKeyring(l.Space); err == nil {
-		return nil, nil, usage("this user belongs to the space already; for a further device use another ESPACE_HOME or `device add`")
+	if s, err := resume(ctx, dir, stepJoin, o); s != nil || err != nil {
+		return s, nil, err
 	}
 	site, err := newSite(dir)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer site.abandon()
+	if err := clearKeyring(vault, l.Space, o.Home, site.dir); err != nil {
+		return nil, nil, err
+	}
 	dev, err := vault.NewDevice(o.Rand)
 	if err != nil {
 		return nil, nil, err
@@ -97,53 +100,58 @@ func join1(ctx context.Context, vault *identity.Vault, dir string, l membership.
 		return nil, nil, err
 	}
 	s := site.space(l.Refs(), l.Repository)
-	own := dev.ID()
-	err = s.db.Update(ctx, func(v *view.Tx) error {
-		if err := s.savePlace(v); err != nil {
-			return err
-		}
-		if err := v.Put(bucketName, nameKey(nameMember, own[:]), []byte(j.As)); err != nil {
-			return err
-		}
-		return (self{Device: dev.ID(), Member: wire.MemberIDOf(dev.ID())}).save(v)
-	})
-	if err != nil {
+	if err := s.db.Update(ctx, func(v *view.Tx) error { return s.newcomer(v, j.As) }); err != nil {
 		return nil, nil, err
 	}
 	request, err := s.ask(ctx, l, j)
 	if err != nil {
 		return nil, nil, err
 	}
-	s, err = site.settle(ctx)
-	return s, request, err
+	if s, err = site.settle(ctx); err != nil {
+		return nil, nil, err
+	}
+	if !j.Offline {
+		if err := s.finish(ctx); err != nil && mayHaveLanded(ctx, err) {
+			site.keep()
+			s.Close()
+			return nil, nil, fmt.Errorf("%w; whether the host has the join is not known: `espace-git sync` in %s finishes it", err, s.dir)
+		} else if err != nil {
+			return nil, nil, err
+		}
+	}
+	site.keep()
+	return s, request, nil
 }
 
-// ask puts the join into the ledger, or makes the request that a member does it.
-func (s *Space) ask(ctx context.Context, l membership.Link, j JoinOptions) ([]byte, error) {
-	var request *membership.JoinRequest
-	make := func(r *round) (err error) {
+// newcomer writes what a device knows of itself before it belongs.
+func (s *Space) newcomer(v *view.Tx, as string) error {
+	own := s.keys.Device().ID()
+	if err := s.savePlace(v); err != nil {
+		return err
+	}
+	if err := v.Put(bucketName, nameKey(nameMember, own[:]), []byte(as)); err != nil {
+		return err
+	}
+	return (self{Device: own, Member: wire.MemberIDOf(own)}).save(v)
+}
+
+// ask reads the ledger and makes the join: what any member may put into it. It is
+// stored before anything of it leaves the device.
+func (s *Space) ask(ctx context.Context, l membership.Link, j JoinOptions) (request []byte, err error) {
+	err = s.readThen(ctx, func(r *round, _ *gitstore.Batch, _ *display) error {
 		if err := s.checkInvite(r, l, j); err != nil {
 			return err
 		}
-		if request == nil { // it proves itself, so one serves all tries
-			request, err = s.joinRequest(r, l, j)
-		}
-		return err
-	}
-	if j.Offline {
-		err := s.readThen(ctx, func(r *round, _ *gitstore.Batch, _ *display) error { return make(r) })
+		q, err := s.joinRequest(r, l, j)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		return request.Encode()
-	}
-	_, err := s.propose(ctx, func(r *round) (membership.Draft, map[string][]byte, error) {
-		if err := make(r); err != nil {
-			return membership.Draft{}, nil, err
+		if request, err = q.Encode(); err != nil || j.Offline {
+			return err
 		}
-		return request.Draft(r.roster()), nil, nil
+		return underWay{Step: stepJoin, Request: request}.save(r.v)
 	})
-	return nil, err
+	return request, err
 }
 
 // checkInvite: the ledger is the one that the inviter saw, and the invite is open.

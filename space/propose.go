@@ -22,6 +22,10 @@ func (s *Space) propose(ctx context.Context, draft func(*round) (membership.Draf
 		return nil, err
 	}
 	defer unlock()
+	return s.proposeLocked(ctx, draft)
+}
+
+func (s *Space) proposeLocked(ctx context.Context, draft func(*round) (membership.Draft, map[string][]byte, error)) (*membership.Entry, error) {
 	var tries []wire.Hash
 	uncertain := 0
 	for range maxTries {

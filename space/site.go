@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/espace-git/espace-git/gitstore"
 	"github.com/espace-git/espace-git/identity"
@@ -34,15 +35,29 @@ func newSite(dir string) (*site, error) {
 	if root, err := Find(abs); err == nil {
 		return nil, usage("there is a space in %s already", root)
 	}
+	t.sweep()
 	if _, err := os.Stat(abs); errors.Is(err, os.ErrNotExist) {
 		t.made = true
 	}
 	if err := os.MkdirAll(abs, 0o755); err != nil {
 		return nil, err
 	}
-	t.temp, err = os.MkdirTemp(abs, markerDir+".new-")
+	t.temp, err = os.MkdirTemp(abs, markerDir+tempInfix)
 	return t, err
 }
+
+// sweep removes what a run that was killed left before it had put anything into
+// its place. An hour is far more than a run takes.
+func (t *site) sweep() {
+	left, _ := filepath.Glob(t.marker + tempInfix + "*")
+	for _, dir := range left {
+		if info, err := os.Stat(dir); err == nil && time.Since(info.ModTime()) > time.Hour {
+			os.RemoveAll(dir)
+		}
+	}
+}
+
+const tempInfix = ".new-"
 
 func (t *site) prepare(vault *identity.Vault, o Options, id wire.Hash, dev *identity.Device) (err error) {
 	t.vault, t.opts, t.home, t.id = vault, o, o.Home, id
@@ -66,27 +81,33 @@ func (t *site) space(refs wire.Refs, url string) *Space {
 	return t.s
 }
 
-// settle moves the space into its place and opens it there.
+// settle moves the space into its place and opens it there, before anything of it
+// is on the host: whatever kills the program from now on, the next run finds the
+// keys and finishes (finish.go).
 func (t *site) settle(ctx context.Context) (*Space, error) {
-	url := t.s.url
+	var urls []string
+	if t.s.url != "" {
+		urls = []string{t.s.url}
+	}
 	if err := t.s.Close(); err != nil {
+		return nil, err
+	}
+	if err := identity.Remember(t.home, t.id, t.dir, urls); err != nil {
 		return nil, err
 	}
 	if err := os.Rename(t.temp, t.marker); err != nil {
 		return nil, err
 	}
-	t.done = true
-	var urls []string
-	if url != "" {
-		urls = []string{url}
-	}
-	if err := identity.Remember(t.home, t.id, t.dir, urls); err != nil {
-		return nil, err
-	}
-	return open(ctx, t.dir, t.id, t.keys, t.opts)
+	t.temp = t.marker
+	s, err := open(ctx, t.dir, t.id, t.keys, t.opts)
+	t.s = s
+	return s, err
 }
 
-// abandon takes everything away again, unless the space was settled.
+// keep: the space stands.
+func (t *site) keep() { t.done = true }
+
+// abandon takes everything away again, unless the space is to be kept.
 func (t *site) abandon() {
 	if t.done {
 		return
@@ -97,6 +118,7 @@ func (t *site) abandon() {
 	os.RemoveAll(t.temp)
 	if t.keys != nil {
 		t.vault.DropKeyring(t.id)
+		identity.Forget(t.home, t.id)
 	}
 	if t.made {
 		os.Remove(t.dir)

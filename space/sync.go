@@ -38,6 +38,9 @@ func (s *Space) Sync(ctx context.Context) (*SyncResult, error) {
 		return res, err
 	}
 	defer unlock()
+	if err := s.finishLocked(ctx); err != nil {
+		return res, classify(err)
+	}
 	var found []string
 	for try := 0; ; try++ {
 		again, violations, err := s.syncOnce(ctx, res)
