@@ -33,13 +33,14 @@ var layers = map[string][]string{
 
 	"bench":                 {},
 	"internal/lint":         {},
+	"internal/traces":       {"merge", "internal/traces/trace"},
 	"internal/traces/trace": {},
 	"internal/gitea":        {},
 	"internal/sshdtest":     {},
 }
 
 // testSupport are packages that only tests import.
-var testSupport = []string{"bench", "internal/traces/trace", "internal/lint", "internal/gitea", "internal/sshdtest"}
+var testSupport = []string{"bench", "internal/lint", "internal/gitea", "internal/sshdtest"}
 
 // pure packages are functions from bytes to values: given the same bytes, every device comes to the same verdict. They
 // import nothing of impure and call none of clock, outside their tests.

@@ -1,0 +1,194 @@
+package merge
+
+import "slices"
+
+// textRange is a range of local event numbers, end excluded.
+type textRange struct{ from, to int32 }
+
+// textGraphRun is a run of events of which each has the one before as its only
+// parent; the first has parents of its own.
+type textGraphRun struct {
+	textRange
+	parents []int32 // maximal, ascending; none: the empty text
+}
+
+// textGraph is the causal graph of one text. Local event numbers (LV) count the
+// events in order of arrival, so every parent is below its child.
+//
+//	LV   0 1 2 3 4 5 6 7 8
+//	     a─a─a─┬─a─a───a─a     runs [0,3) [3,5) parents {2}, [5,7) parents {2},
+//	           └─────b─b─┘          [7,9) parents {4,6}
+type textGraph struct {
+	runs  []textGraphRun
+	queue []textTip // of diff
+}
+
+// textTip is a version's event on its way back in time.
+type textTip struct {
+	lv   int32
+	side uint8 // onlyA, onlyB or both
+}
+
+const (
+	onlyA uint8 = 1
+	onlyB uint8 = 2
+)
+
+func (g *textGraph) len() int32 {
+	if n := len(g.runs); n > 0 {
+		return g.runs[n-1].to
+	}
+	return 0
+}
+
+// push adds n events, the first with the given parents, and says whether a new
+// run was begun. It keeps a copy of parents.
+func (g *textGraph) push(n int32, parents []int32) bool {
+	next := g.len()
+	if next > 0 && len(parents) == 1 && parents[0] == next-1 {
+		g.runs[len(g.runs)-1].to += n
+		return false
+	}
+	g.runs = append(g.runs, textGraphRun{textRange{next, next + n}, slices.Clone(parents)})
+	return true
+}
+
+// at is the index of the run that holds lv.
+func (g *textGraph) at(lv int32) int {
+	lo, hi := 0, len(g.runs)
+	if hi > 8 && g.runs[hi-8].from <= lv {
+		lo = hi - 8 // most questions are about recent events
+	}
+	for hi-lo > 1 {
+		if mid := int(uint(lo+hi) / 2); g.runs[mid].from <= lv {
+			lo = mid
+		} else {
+			hi = mid
+		}
+	}
+	return lo
+}
+
+// advance is the version after a run that ends with last and whose first event
+// has the given parents. It reuses head.
+func advance(head []int32, last int32, parents []int32) []int32 {
+	keep := head[:0]
+	for _, lv := range head {
+		if !slices.Contains(parents, lv) {
+			keep = append(keep, lv)
+		}
+	}
+	return append(keep, last) // the newest event is the greatest
+}
+
+// diff gives the events that only a has and those that only b has, each as
+// ranges in descending order. The slices are appended to.
+func (g *textGraph) diff(a, b []int32, inA, inB []textRange) ([]textRange, []textRange) {
+	q := g.queue[:0]
+	for _, lv := range a {
+		q = addTip(q, textTip{lv, onlyA})
+	}
+	for _, lv := range b {
+		q = addTip(q, textTip{lv, onlyB})
+	}
+	emit := func(side uint8, from, to int32) {
+		switch {
+		case from >= to:
+		case side == onlyA:
+			inA = append(inA, textRange{from, to})
+		case side == onlyB:
+			inB = append(inB, textRange{from, to})
+		}
+	}
+	for unshared(q) {
+		tip := q[len(q)-1]
+		q = q[:len(q)-1]
+		run := &g.runs[g.at(tip.lv)]
+		// Other tips in the same run: from the lower one on, it is in both.
+		for len(q) > 0 && q[len(q)-1].lv >= run.from {
+			other := q[len(q)-1]
+			q = q[:len(q)-1]
+			if other.side|tip.side != tip.side {
+				emit(tip.side, other.lv+1, tip.lv+1)
+				tip = textTip{other.lv, other.side | tip.side}
+			}
+		}
+		emit(tip.side, run.from, tip.lv+1)
+		for _, p := range run.parents {
+			q = addTip(q, textTip{p, tip.side})
+		}
+	}
+	g.queue = q
+	return inA, inB
+}
+
+func unshared(q []textTip) bool {
+	for i := range q {
+		if q[i].side != onlyA|onlyB {
+			return true
+		}
+	}
+	return false
+}
+
+// addTip keeps the queue ascending, with one tip for an event.
+func addTip(q []textTip, t textTip) []textTip {
+	i := len(q)
+	for i > 0 && q[i-1].lv > t.lv {
+		i--
+	}
+	if i > 0 && q[i-1].lv == t.lv {
+		q[i-1].side |= t.side
+		return q
+	}
+	return slices.Insert(q, i, t)
+}
+
+// contains says whether the version holds the event.
+func (g *textGraph) contains(version []int32, lv int32) bool {
+	if slices.Contains(version, lv) {
+		return true
+	}
+	q := g.queue[:0]
+	for _, v := range version {
+		if v > lv {
+			q = addTip(q, textTip{v, 0})
+		}
+	}
+	found := false
+	for len(q) > 0 && !found {
+		tip := q[len(q)-1].lv
+		q = q[:len(q)-1]
+		run := &g.runs[g.at(tip)]
+		if run.from <= lv {
+			found = true
+		}
+		for len(q) > 0 && q[len(q)-1].lv >= run.from {
+			q = q[:len(q)-1]
+		}
+		for _, p := range run.parents {
+			if p >= lv && !found {
+				found = p == lv
+				q = addTip(q, textTip{p, 0})
+			}
+		}
+	}
+	g.queue = q[:0]
+	return found
+}
+
+// reduce sorts the events and drops those that another one has in its past.
+func (g *textGraph) reduce(version []int32) []int32 {
+	slices.Sort(version)
+	version = slices.Compact(version)
+	if len(version) < 2 {
+		return version
+	}
+	keep := version[:0:0]
+	for i, lv := range version {
+		if !g.contains(version[i+1:], lv) {
+			keep = append(keep, lv)
+		}
+	}
+	return keep
+}
