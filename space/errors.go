@@ -43,6 +43,10 @@ var (
 	ErrRefused       = gitstore.ErrRefused
 	// ErrAddress: the remote's URL is of a kind that is not used.
 	ErrAddress = gitstore.ErrURL
+	// ErrDamaged and ErrStoreKey: the local store is broken; it does not open with
+	// the key that this home has for it, being damaged or another's.
+	ErrDamaged  = view.ErrCorrupt
+	ErrStoreKey = view.ErrKey
 )
 
 // classify lets callers match the errors of the packages below by this package's
