@@ -40,6 +40,8 @@ var exits = []struct {
 	{space.ErrLocked, exitNoKey, hintLocked},
 	{space.ErrWaiting, exitNoKey, hintWaiting},
 	{space.ErrNotMine, exitNoKey, hintNotMine},
+	{space.ErrStoreKey, exitNoKey, hintDamaged},
+	{space.ErrDamaged, exitFailed, hintDamaged},
 	{space.ErrNotPermitted, exitForbidden, hintForbidden},
 	{space.ErrNotFound, exitNotFound, ""},
 	{space.ErrConflict, exitConflict, hintConflict},

@@ -159,6 +159,7 @@ const (
 	hintPassphraseFile = "put the passphrase in the first line of a file that only you can read"
 	hintNoPassphrase   = "name a file with a passphrase in ESPACE_PASSPHRASE_FILE, or give --no-passphrase"
 	hintLocked         = "run  espace-git unlock  on a terminal, or name a file with the passphrase in ESPACE_PASSPHRASE_FILE"
+	hintDamaged        = "keep the folder; what was synced comes back by a link from your other device (espace-git device add) or from a member"
 	hintNotMine        = "this device may not have been let in yet:  espace-git sync"
 	hintForbidden      = "your role, or the state of an invite, does not allow it; see  espace-git member list"
 	hintWaiting        = "a member must sync first; then try again:  espace-git sync"
