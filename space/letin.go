@@ -34,6 +34,9 @@ func (r *round) letIn() (map[string][]byte, error) {
 			return nil, fmt.Errorf("wrapping for device %s: %w", d.ID, err)
 		}
 		add[seal.WrapPath(d.Recipient, r.me.Device, 0)] = file
+		if name := r.deviceName(d.ID); !slices.Contains(r.res.LetIn, name) {
+			r.res.LetIn = append(r.res.LetIn, name)
+		}
 	}
 	return add, nil
 }

@@ -188,10 +188,24 @@ func (r *round) read(ctx context.Context, host *display) error {
 	if err := r.standing(before); err != nil {
 		return err
 	}
+	r.tellWaiting()
 	if err := r.readLanes(ctx, host); err != nil {
 		return err
 	}
 	return r.missing(host)
+}
+
+// tellWaiting reminds those who may approve of those who wait for it.
+func (r *round) tellWaiting() {
+	if !r.roster().MayLedger(r.me.Device, membership.KindApprove) {
+		return
+	}
+	for _, d := range r.roster().Devices() {
+		if r.roster().NeedsApproval(d.ID) {
+			name := memberName(r.v, d.Member)
+			r.warn("%s waits for approval: compare the words of `espace-git member words %q`, then `espace-git member approve %q`", name, name, name)
+		}
+	}
 }
 
 // readOrder follows the chain that all devices write. Nothing of this format

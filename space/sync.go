@@ -18,6 +18,7 @@ type SyncResult struct {
 	Fetched  int      `json:"fetched"`  // ledger and lane entries that were new here
 	Pushed   int      `json:"pushed"`   // transactions of this device that are on the host now
 	Refused  int      `json:"refused"`  // transactions of others that broke a rule, or refs that the host refused
+	LetIn    []string `json:"let_in"`   // members whose devices were let in; never null
 	Warnings []string `json:"warnings"` // never null
 
 	refused error // why the host did not take the own lane, the last time
@@ -32,7 +33,7 @@ const maxTries = 6
 // error is ErrViolation; it is ErrRefused when the host did not take this device's
 // lane, whose transactions then go on waiting.
 func (s *Space) Sync(ctx context.Context) (*SyncResult, error) {
-	res := &SyncResult{Warnings: []string{}}
+	res := &SyncResult{LetIn: []string{}, Warnings: []string{}}
 	unlock, err := s.lockSync(ctx)
 	if err != nil {
 		return res, err

@@ -38,6 +38,13 @@ type Tx struct {
 	me     self
 	stamp  merge.Stamp
 	ops    []merge.Op
+	refs   []reference
+}
+
+// reference is what a write says that a row refers to.
+type reference struct {
+	table, column, target string // names
+	row                   merge.RowID
 }
 
 // Insert writes one row and returns its ID.
@@ -268,6 +275,38 @@ func (tx *Tx) apply(op merge.Op) error {
 		return err
 	}
 	tx.ops = append(tx.ops, op)
+	tx.noteReferences(&op)
+	return nil
+}
+
+func (tx *Tx) noteReferences(op *merge.Op) {
+	t, _ := tx.schema.TableByNumber(op.Table)
+	for _, cell := range op.Cells {
+		c, ok := t.ColumnByNumber(cell.Column)
+		if !ok || c.Type != schema.Ref {
+			continue
+		}
+		v, err := merge.DecodeValue(cell.Value)
+		if id, ok := v.([]byte); err == nil && ok && len(id) == len(merge.RowID{}) {
+			tx.refs = append(tx.refs, reference{t.Name, c.Name, c.Table, merge.RowID(id)})
+		}
+	}
+}
+
+// checkReferences refuses to point to a row that this device does not see: the
+// new row would not show, and nobody would know why. Rows of one transaction may
+// refer to each other in any order.
+func (tx *Tx) checkReferences() error {
+	for _, ref := range tx.refs {
+		id := schema.FormatID(ref.row)
+		_, ok, err := tx.v.Row(ref.target, id)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return notFound("%s.%s refers to row %s of table %q, which is not there", ref.table, ref.column, id, ref.target)
+		}
+	}
 	return nil
 }
 
@@ -275,6 +314,9 @@ func (tx *Tx) apply(op merge.Op) error {
 func (tx *Tx) commit() (Receipt, error) {
 	if len(tx.ops) == 0 {
 		return Receipt{State: view.Local.String()}, nil
+	}
+	if err := tx.checkReferences(); err != nil {
+		return Receipt{}, err
 	}
 	var id [16]byte
 	if _, err := io.ReadFull(tx.s.opts.Rand, id[:]); err != nil {

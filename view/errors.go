@@ -3,6 +3,7 @@ package view
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 
 	"github.com/ncruces/go-sqlite3"
 )
@@ -49,6 +50,21 @@ var classes = []struct {
 	{sqlite3.FULL, ErrFull},
 	{sqlite3.NOTADB, ErrKey},
 	{sqlite3.CORRUPT, ErrCorrupt},
+}
+
+// roomNeeded is about what SQLite wants at once: less free than that, and an I/O
+// error is taken for a full disk. The library does not hand the cause on.
+const roomNeeded = 256 << 10
+
+// nameFull tells a full disk from a broken one.
+func (db *DB) nameFull(err error) error {
+	if !errors.Is(err, sqlite3.IOERR) || errors.Is(err, ErrFull) {
+		return err
+	}
+	if left, ok := free(filepath.Dir(db.path)); ok && left < roomNeeded {
+		return fmt.Errorf("%w: %w", ErrFull, err)
+	}
+	return err
 }
 
 // failed says what was being done and adds the class of an SQLite error. The

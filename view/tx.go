@@ -48,6 +48,7 @@ func (db *DB) View(ctx context.Context, fn func(*Tx) error) error {
 }
 
 func (db *DB) run(ctx context.Context, write bool, fn func(*Tx) error) (changed map[uint32]bool, err error) {
+	defer func() { err = db.nameFull(err) }()
 	c, err := db.acquire()
 	if err != nil {
 		return nil, err
