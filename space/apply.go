@@ -161,21 +161,52 @@ func (r *round) checkSeen(l *lane, seen merge.Seen) (wait string, past uint64, e
 	if !ok {
 		return fmt.Sprintf("they have seen %d entries of %s, which the host does not show", seen.Len, r.deviceName(seen.Device)), 0, nil
 	}
+	if head.Root != seen.Root && r.equivocated(seen.Device) {
+		// It was shown the other of two variants: that is not its fault.
+		return fmt.Sprintf("they have seen another variant of what %s signed twice", r.deviceName(seen.Device)), 0, nil
+	}
 	if head.Root != seen.Root {
 		return "", 0, l.wrong("it has seen other entries of %s than exist", seen.Device)
 	}
 	return "", head.Past, nil
 }
 
+// equivocated: a device is known to have signed two entries at one place.
+func (r *round) equivocated(d wire.DeviceID) bool {
+	l := r.lanes[d]
+	return l != nil && len(l.reader.Evidence()) > 0
+}
+
 // applyTransaction folds one transaction, or notes why it has no effect.
 // The verdict depends on its causal past only, so it never flips (DESIGN 8).
 func (r *round) applyTransaction(l *lane, e *merge.LaneEntry, tx *merge.Transaction, past uint64) (uint64, error) {
 	reason := r.refuse(l, e, tx, past)
+	done := false
+	var err error
 	if l.device.ID == r.me.Device && !r.again {
-		done, err := r.ownCame(tx, reason)
-		if done || err != nil {
-			l.Number = max(l.Number, tx.Number)
-			return max(past, tx.Time), err
+		done, err = r.ownCame(tx, reason)
+	}
+	if err == nil && !done {
+		reason, err = r.foldOthers(l, tx, reason)
+	}
+	if err != nil || reason != "" {
+		return past, err
+	}
+	r.clock.observe(tx.Time)
+	l.Number = tx.Number
+	return max(past, tx.Time), nil
+}
+
+// foldOthers folds a transaction that this device did not write just now. What the
+// view can't take is refused too: its verdict rests on the operations alone.
+func (r *round) foldOthers(l *lane, tx *merge.Transaction, reason string) (string, error) {
+	if reason == "" {
+		_, err := r.v.Apply(l.device.ID, l.device.Member, tx.Stamp(l.device.ID), tx.Ops)
+		var invalid *view.InvalidError
+		if errors.As(err, &invalid) {
+			reason = invalid.Error()
+		} else if err != nil {
+			return "", err
 		}
 	}
 	state := view.Pushed
@@ -183,18 +214,7 @@ func (r *round) applyTransaction(l *lane, e *merge.LaneEntry, tx *merge.Transact
 		state = view.Refused
 		r.res.Refused++
 	}
-	if err := r.note(l, tx, state, reason); err != nil {
-		return past, err
-	}
-	if reason != "" {
-		return past, nil
-	}
-	if _, err := r.v.Apply(l.device.ID, l.device.Member, tx.Stamp(l.device.ID), tx.Ops); err != nil {
-		return past, err
-	}
-	r.clock.observe(tx.Time)
-	l.Number = tx.Number
-	return max(past, tx.Time), nil
+	return reason, r.note(l, tx, state, reason)
 }
 
 // note adds a transaction to the changelog, once.

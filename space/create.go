@@ -46,7 +46,7 @@ func Create(ctx context.Context, dir string, c CreateOptions, o Options) (*Space
 	if err != nil {
 		return nil, nil, err
 	}
-	if err := checkNames(c.Name, c.As); err != nil {
+	if err := checkNames(c.Name, c.As, deviceNameOr(c.DeviceName)); err != nil {
 		return nil, nil, err
 	}
 	sc, err := parseSchema(nil, c.Schema)

@@ -1,6 +1,7 @@
 package space_test
 
 import (
+	"crypto"
 	"crypto/ed25519"
 	"crypto/rand"
 	"encoding/json"
@@ -356,11 +357,65 @@ func (f *forger) tree(from uint64, stored [][]byte) string {
 // commit signs a message on a tree, on parents that may be anything.
 func (f *forger) commit(m chain.Message, tree string, parents ...string) string {
 	f.t.Helper()
-	raw, err := chain.Sign(f.unsigned(m, tree, parents...), f.keys.Device())
+	return f.raw(f.unsigned(m, tree, parents...), f.keys.Device())
+}
+
+func (f *forger) raw(c chain.Commit, signer crypto.Signer) string {
+	f.t.Helper()
+	raw, err := chain.Sign(c, signer)
 	if err != nil {
 		f.t.Fatal(err)
 	}
 	return f.h.gitIn(raw, "hash-object", "-t", "commit", "-w", "--literally", "--stdin")
+}
+
+// pushKeys adds a file to the keys.
+func (f *forger) pushKeys(name string, content []byte) {
+	f.t.Helper()
+	keys := f.h.ref("/keys")
+	tip := f.h.refs()[keys]
+	files := map[string]string{name: string(content)}
+	for old := range strings.FieldsSeq(f.h.git("ls-tree", "-r", "--name-only", tip)) {
+		files[old] = git(f.t, f.h.dir, "cat-file", "blob", tip+":"+old)
+	}
+	adds := chain.AddsHash(map[string][]byte{name: content})
+	m := f.message(f.log.Head())
+	m.Kind, m.Log, m.Adds = chain.Keys, nil, &adds
+	f.h.set(keys, f.commit(m, f.h.git("rev-parse", f.h.commit(files)+"^{tree}"), tip))
+}
+
+// roster folds the ledger that the host shows.
+func (f *forger) roster() (r *membership.Roster, envelopes []string) {
+	f.t.Helper()
+	for name := range strings.FieldsSeq(f.h.git("ls-tree", "-r", "--name-only", "main", "ledger")) {
+		envelope := git(f.t, f.h.dir, "cat-file", "blob", "main:"+name)
+		var err error
+		if r == nil {
+			r, _, err = membership.Genesis([]byte(envelope))
+		} else {
+			r, _, err = r.Apply([]byte(envelope))
+		}
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		envelopes = append(envelopes, envelope)
+	}
+	return r, envelopes
+}
+
+// propose puts an entry into the ledger, whatever is in its private part.
+func (f *forger) propose(body membership.Body, items map[string]wire.Hash, private []byte) {
+	f.t.Helper()
+	r, envelopes := f.roster()
+	e, err := r.Propose(membership.Draft{Body: body, Time: time.Now(), Items: items, Private: private, Signer: f.keys.Device()})
+	if err != nil {
+		f.t.Fatal(err)
+	}
+	files := map[string]string{}
+	for i, e := range append(envelopes, string(e)) {
+		files[membership.Path(uint64(i))] = e
+	}
+	f.h.set("refs/heads/main", f.h.commit(files, f.h.refs()["refs/heads/main"]))
 }
 
 func (f *forger) unsigned(m chain.Message, tree string, parents ...string) chain.Commit {

@@ -63,10 +63,12 @@ func Join(ctx context.Context, dir, link string, j JoinOptions, o Options) (*Spa
 	if err != nil {
 		return nil, nil, err
 	}
+	names := []string{deviceNameOr(j.DeviceName)}
 	if j.As != "" {
-		if err := checkNames(j.As); err != nil {
-			return nil, nil, err
-		}
+		names = append(names, j.As)
+	}
+	if err := checkNames(names...); err != nil {
+		return nil, nil, err
 	}
 	vault, err := ensureVault(o)
 	if err != nil {

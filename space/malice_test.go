@@ -1,6 +1,7 @@
 package space_test
 
 import (
+	"crypto/ed25519"
 	"errors"
 	"slices"
 	"strings"
@@ -9,6 +10,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 	"golang.org/x/crypto/chacha20poly1305"
 
+	"github.com/espace-git/espace-git/chain"
 	"github.com/espace-git/espace-git/internal/wire"
 	"github.com/espace-git/espace-git/merge"
 	"github.com/espace-git/espace-git/seal"
@@ -199,6 +201,47 @@ var forgeries = []forgery{
 		tree := f.h.git("ls-tree", "-r", f.tree(f.log.Len(), [][]byte{stored}))
 		dir := f.h.gitIn([]byte(strings.ReplaceAll(strings.Replace(tree, "100644", "120000", 1), "entries/", "")+"\n"), "mktree")
 		f.h.set(f.ref(), f.commit(f.message(log.Head()), f.h.gitIn([]byte("040000 tree "+dir+"\tentries\n"), "mktree"), f.h.refs()[f.ref()]))
+	}},
+	{name: "strangers-signature", words: "ignoring", do: func(f *forger, _ *person) {
+		stored := f.seal(f.entry(f.good("x")))
+		log := *f.log
+		log.Append(stored)
+		key, stranger, err := ed25519.GenerateKey(nil)
+		if err != nil {
+			f.t.Fatal(err)
+		}
+		m := f.message(log.Head())
+		m.Device = wire.DeviceIDOf(key)
+		c := f.unsigned(m, f.tree(f.log.Len(), [][]byte{stored}), f.h.refs()[f.ref()])
+		f.h.set(f.ref(), f.raw(c, stranger))
+	}},
+	{name: "lane-commit-on-order", words: "ignoring", do: func(f *forger, _ *person) {
+		order := f.h.ref("/order")
+		f.h.set(order, f.commit(f.message(f.log.Head()), f.tree(0, f.entries), f.h.refs()[order]))
+	}},
+	{name: "order-commit-on-lane", words: "ignoring", do: func(f *forger, _ *person) {
+		m := f.message(f.log.Head())
+		m.Kind = chain.Order
+		f.h.set(f.ref(), f.commit(m, f.tree(0, f.entries), f.h.refs()[f.ref()]))
+	}},
+	{name: "state-commit-on-keys", words: "ignoring", do: func(f *forger, _ *person) {
+		keys, adds := f.h.ref("/keys"), wire.Hash{1}
+		m := f.message(f.log.Head())
+		m.Kind, m.Log, m.Adds = chain.State, nil, &adds
+		f.h.set(keys, f.commit(m, f.h.git("rev-parse", f.h.refs()[keys]+"^{tree}"), f.h.refs()[keys]))
+	}},
+	{name: "wrap-of-another", words: "not its to add", do: func(f *forger, alice *person) {
+		name := seal.WrapPath(f.keys.Device().Recipient(), alice.keyring(alice.s.Dir()).Device().ID(), 3)
+		f.pushKeys(name, []byte("in her name"))
+	}},
+	{name: "tree-tip-of-the-ledger", words: "ignoring", do: func(f *forger, _ *person) {
+		f.h.set(f.ref(), f.h.commitTree(f.h.git("rev-parse", "main^{tree}"), f.h.refs()[f.ref()], f.h.refs()["refs/heads/main"]))
+	}},
+	{name: "ordered-entry", words: "upgrade needed", do: func(f *forger, _ *person) {
+		order := f.h.ref("/order")
+		m := f.message(wire.LogHead{Len: 1, Root: wire.Hash{1}})
+		m.Kind = chain.Order
+		f.h.set(order, f.commit(m, f.tree(0, f.entries[:1]), f.h.refs()[order]))
 	}},
 	{name: "empty-tree", words: "ignoring", do: func(f *forger, _ *person) {
 		f.h.set(f.ref(), f.commit(f.message(f.log.Head()), f.h.gitIn(nil, "mktree"), f.h.refs()[f.ref()]))
