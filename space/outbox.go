@@ -241,6 +241,9 @@ func (r *round) ownCame(tx *merge.Transaction, refused string) (done bool, err e
 	case err != nil:
 		return false, err
 	case refused != "":
+		// It took effect here when it was written, and nowhere else.
+		r.stale = true
+		r.res.Refused++
 		return true, r.ownState(tx, view.Refused, refused)
 	}
 	if row.Number != tx.Number || row.Time != tx.Time {

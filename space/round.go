@@ -40,6 +40,7 @@ type round struct {
 	applied  bool                     // something was folded
 	again    bool                     // it was folded before: the changelog has it already
 	ownShort uint64                   // how long others saw the own lane, if longer than the host shows
+	stale    bool                     // the view holds what has no effect: it is made anew
 	done     int                      // entries applied, of total
 	total    int
 	now      time.Time
@@ -265,7 +266,16 @@ func (r *round) readLanes(ctx context.Context, host *display) error {
 			return err
 		}
 	}
-	return r.clock.save(r.v)
+	return r.settled(ctx)
+}
+
+// settled ends a reading of lanes: the clock is kept, and a view that holds what
+// turned out to have no effect is made anew.
+func (r *round) settled(ctx context.Context) error {
+	if err := r.clock.save(r.v); err != nil || !r.stale {
+		return err
+	}
+	return r.s.rebuild(ctx, r.v)
 }
 
 // strangers reports refs among the lanes that no active device owns.

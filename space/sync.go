@@ -245,7 +245,7 @@ func (r *round) readOwnLane(ctx context.Context, ref string, tip wire.ObjectID) 
 	if err := r.applyAll(ctx); err != nil {
 		return err
 	}
-	return r.clock.save(r.v)
+	return r.settled(ctx)
 }
 
 // remember keeps what status shows until the next sync.
