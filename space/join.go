@@ -78,7 +78,10 @@ func Join(ctx context.Context, dir, link string, j JoinOptions, o Options) (*Spa
 	if err != nil {
 		return nil, nil, fmt.Errorf("joining: %w", classify(err))
 	}
-	out := &Joined{Space: s.ID(), Dir: s.dir, State: StateWaiting, Request: request}
+	out := &Joined{Space: s.ID(), Dir: s.dir, State: StateWaiting}
+	if j.Offline {
+		out.Request = request
+	}
 	return s, out, nil
 }
 
