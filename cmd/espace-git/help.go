@@ -148,5 +148,6 @@ const environmentHelp = `  ESPACE_HOME             folder of this user's keys (d
   ESPACE_PASSPHRASE_FILE  file whose first line unlocks the keys
   ESPACE_PASSPHRASE       the passphrase itself; a file is better
   ESPACE_AGENT            "off": no process keeps the keys unlocked between commands
+  ESPACE_KEYRING          "system": the system's keyring keeps them instead
   ESPACE_TRANSPORT        like --transport
   NO_COLOR                no colour, whatever the terminal`

@@ -70,6 +70,9 @@ func (a *app) tellCreated(w io.Writer, created *space.Created, f initFlags) {
 	if len(created.Recovery) > 0 {
 		fmt.Fprintf(w, recoverySheet, created.Space, sheet(created.Recovery))
 	}
+	if created.Resumed {
+		a.say(createdResumed)
+	}
 	if f.Remote == "" {
 		a.say(createdWithoutRemote)
 		return

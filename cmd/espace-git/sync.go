@@ -37,11 +37,16 @@ func (a *app) syncOnce(s *space.Space) error {
 }
 
 func (a *app) printSync(r *space.SyncResult) error {
-	r.Warnings = list(r.Warnings)
+	r.Warnings, r.LetIn = list(r.Warnings), list(r.LetIn)
 	if !a.json {
 		a.warnings(r.Warnings)
 	}
-	return a.print(r, func(w io.Writer) { fmt.Fprintf(w, syncSummary, r.Fetched, r.Pushed, r.Refused) })
+	return a.print(r, func(w io.Writer) {
+		fmt.Fprintf(w, syncSummary, r.Fetched, r.Pushed, r.Refused)
+		for _, name := range r.LetIn {
+			fmt.Fprintf(w, syncLetIn, clean(name))
+		}
+	})
 }
 
 // Polls adapt: at once after news, then ever more slowly (DESIGN 10).
@@ -63,7 +68,7 @@ func (a *app) syncForever(s *space.Space) error {
 		case err != nil && !away:
 			a.warn(cleanLines(err.Error()))
 		}
-		if news := err == nil && r.Fetched+r.Pushed+r.Refused+len(r.Warnings) > 0; news {
+		if news := err == nil && r.Fetched+r.Pushed+r.Refused+len(r.LetIn)+len(r.Warnings) > 0; news {
 			pause = pollFirst
 			if err := a.printSync(r); err != nil {
 				return err

@@ -20,6 +20,7 @@ These words get the space back when every device is lost. Whoever has them is yo
 
 `
 	createdWithoutRemote = "The space has no remote yet: it lives on this device only."
+	createdResumed       = "An earlier run of init was finished. If you did not write down its recovery words, they are lost:\nadd a second device with  espace-git device add  so that a lost one is not the end."
 	createdNext          = "Next:  cd %s && espace-git invite"
 
 	joining       = "Joining space %s\n  at %s"
@@ -36,6 +37,7 @@ These words get the space back when every device is lost. Whoever has them is yo
 	inviteRevoked = "Invite %s is closed."
 
 	syncSummary  = "fetched %d, pushed %d, refused %d\n"
+	syncLetIn    = "let in: %s\n"
 	pendingCount = "%d waiting to be pushed"
 	noRemote     = "none"
 	never        = "never"
