@@ -67,6 +67,7 @@ type Text struct {
 	merged int32   // events that the rope has
 	walker *textWalker
 	lowest []int32 // see base
+	order  textOrder
 
 	parents []int32  // of Add and catchUp
 	before  [1]int32 // of Merge

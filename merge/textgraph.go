@@ -78,7 +78,11 @@ func advance(head []int32, last int32, parents []int32) []int32 {
 			keep = append(keep, lv)
 		}
 	}
-	return append(keep, last) // the newest event is the greatest
+	keep = append(keep, last)
+	for i := len(keep) - 1; i > 0 && keep[i] < keep[i-1]; i-- {
+		keep[i], keep[i-1] = keep[i-1], keep[i]
+	}
+	return keep
 }
 
 // diff gives the events that only a has and those that only b has, each as

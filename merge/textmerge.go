@@ -12,23 +12,57 @@ func (t *Text) Merge(emit func(TextSplice)) {
 	first := t.graph.at(t.merged)
 	t.checkBase()
 	t.lowestParents(first)
-	for i := first; i < len(t.graph.runs); i++ {
-		run := &t.graph.runs[i]
-		from, parents := run.from, run.parents
-		if from < t.merged {
-			from, t.before[0] = t.merged, t.merged-1
-			parents = t.before[:]
+	for i := first; i < len(t.graph.runs); {
+		if !t.step(i) {
+			i = t.branches(i)
+			continue
 		}
-		if slices.Equal(parents, t.head) {
-			t.follow(from, run.to)
-		} else {
-			t.catchUp(from)
-			t.walker.walk(from, run.to, parents, t)
-		}
-		t.head = advance(t.head, run.to-1, parents)
-		t.merged = run.to
+		i++
 	}
 	t.emit = nil
+}
+
+// step applies what is not merged of a run, if that has seen all else.
+func (t *Text) step(i int) bool {
+	run := &t.graph.runs[i]
+	from, parents := t.rest(run, t.merged)
+	if !slices.Equal(parents, t.head) {
+		return false
+	}
+	t.follow(from, run.to)
+	t.finish(run.to, parents)
+	t.merged = run.to
+	return true
+}
+
+// rest is the part of a run from an event on, and its parents.
+func (t *Text) rest(run *textGraphRun, from int32) (int32, []int32) {
+	if from <= run.from {
+		return run.from, run.parents
+	}
+	t.before[0] = from - 1
+	return from, t.before[:]
+}
+
+func (t *Text) finish(to int32, parents []int32) { t.head = advance(t.head, to-1, parents) }
+
+// branches applies the runs from one on, as far as they may be put into another
+// order, and says where it stopped: at a run that all later ones build on.
+func (t *Text) branches(i int) int {
+	t.catchUp(t.merged)
+	shift, stop := len(t.graph.runs)-len(t.lowest), i+1
+	for stop < len(t.graph.runs) && t.lowest[stop-shift] < t.graph.runs[stop].from {
+		stop++
+	}
+	for _, k := range t.order.of(&t.graph, i, stop) {
+		run := &t.graph.runs[k]
+		from, parents := t.rest(run, t.merged)
+		t.walker.walk(from, run.to, parents, t)
+		t.finish(run.to, parents)
+	}
+	t.merged = t.graph.runs[stop-1].to
+	t.walker.next = t.merged
+	return stop
 }
 
 // Forget drops what makes the next merge of concurrent changes fast. It is made

@@ -65,9 +65,10 @@ type textTree struct {
 	nodes    []textNode
 	root     int32
 	height   int
-	prepared int32     // sum of all
-	ids      textIndex // item → leaf (≥ 0), and event → ^target of deletion
-	base     textIndex // item of the placeholder → leaf
+	prepared int32                          // sum of all
+	late     struct{ leaf, prepared int32 } // see shift
+	ids      textIndex                      // item → leaf (≥ 0), and event → ^target of deletion
+	base     textIndex                      // item of the placeholder → leaf
 }
 
 // textPlaceholder is the number of the first item of the text at the base.
@@ -80,7 +81,7 @@ type textAt struct{ leaf, i, off int32 }
 func (t *textTree) reset(first, size int32) {
 	t.leaves = append(t.leaves[:0], textLeaf{next: -1})
 	t.nodes = append(t.nodes[:0], textNode{up: -1, n: 1})
-	t.root, t.height, t.prepared = 0, 1, 0
+	t.root, t.height, t.prepared, t.late.prepared = 0, 1, 0, 0
 	t.ids.reset(first)
 	t.base.reset(textPlaceholder)
 	if size > 0 {
@@ -165,6 +166,24 @@ func (t *textTree) right(at textAt) (textAt, bool) {
 	}
 }
 
+// shift changes the prepared sum of a leaf later: runs that are undone one after
+// the other often lie in one leaf, and what they change may cancel out.
+func (t *textTree) shift(leaf, prepared int32) {
+	if leaf != t.late.leaf {
+		t.settle()
+		t.late.leaf = leaf
+	}
+	t.late.prepared += prepared
+}
+
+// settle makes good what shift left for later.
+func (t *textTree) settle() {
+	if d := t.late.prepared; d != 0 {
+		t.late.prepared = 0
+		t.add(t.late.leaf, d, 0)
+	}
+}
+
 // add changes the sums above a leaf.
 func (t *textTree) add(leaf, prepared, alive int32) {
 	t.prepared += prepared
@@ -214,6 +233,7 @@ func (t *textTree) room(at textAt) textAt {
 
 // splitLeaf moves the right half of a leaf to a new one.
 func (t *textTree) splitLeaf(leaf int32) int32 {
+	t.settle()
 	t.makeRoom(t.leaves[leaf].up) // first: it may give the leaf another parent
 	fresh := int32(len(t.leaves))
 	t.leaves = append(t.leaves, textLeaf{})

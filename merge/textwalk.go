@@ -22,6 +22,7 @@ type textWalker struct {
 	next    int32   // the first event that the tree does not have
 
 	inA, inB []textRange
+	moves    int // ranges undone and redone in all
 }
 
 // textTarget says which items a run of events deletes: item, item+step, …
@@ -72,11 +73,14 @@ func (w *textWalker) prepare(version []int32) {
 	}
 	w.inA, w.inB = w.graph.diff(w.at, version, w.inA[:0], w.inB[:0])
 	for _, r := range w.inA {
+		w.moves += int(r.to - r.from)
 		w.retreat(r.from, r.to)
 	}
 	for i := len(w.inB) - 1; i >= 0; i-- {
+		w.moves += int(w.inB[i].to - w.inB[i].from)
 		w.advance(w.inB[i].from, w.inB[i].to)
 	}
+	w.tree.settle()
 }
 
 // retreat undoes events in the prepare version, the latest first: what is
@@ -115,7 +119,7 @@ func (w *textWalker) flip(from, to, leaf, by int32) int32 {
 	n := min(to-from, w.tree.span(at).n-at.off)
 	at = w.tree.isolate(at, n)
 	w.tree.span(at).state += by
-	w.tree.add(at.leaf, n*by, 0)
+	w.tree.shift(at.leaf, n*by)
 	return from + n
 }
 
@@ -136,7 +140,7 @@ func (w *textWalker) bump(t *textTarget, from, to, by int32) {
 		before := s.prepared()
 		s.state += by
 		if d := s.prepared() - before; d != 0 {
-			w.tree.add(at.leaf, d, 0)
+			w.tree.shift(at.leaf, d)
 		}
 		item, n = item+k, n-k
 	}
