@@ -1,10 +1,13 @@
 package identity
 
 import (
+	"context"
+	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/espace-git/espace-git/internal/filelock"
 )
 
 // lockWait is how long a process waits for another: far longer than a write takes.
@@ -21,25 +24,13 @@ func locked(dir string, do func() error) error {
 	return do()
 }
 
-// lockFile takes the lock of path, which is made if need be and never removed: removing
-// it would let two processes hold "the" lock on two files.
+// lockFile takes the lock of path. ErrBusy: somebody held it for longer than wait.
 func lockFile(path string, wait time.Duration) (release func(), err error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, fileMode)
-	if err != nil {
-		return nil, err
+	ctx, cancel := context.WithTimeout(context.Background(), wait)
+	defer cancel()
+	release, err = filelock.Lock(ctx, path)
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil, fmt.Errorf("locking %s: %w", path, ErrBusy)
 	}
-	for end := time.Now().Add(wait); ; time.Sleep(5 * time.Millisecond) {
-		ok, err := tryLock(f)
-		if err != nil {
-			f.Close()
-			return nil, fmt.Errorf("locking %s: %w", path, err)
-		}
-		if ok {
-			return func() { f.Close() }, nil // closing the file ends the lock
-		}
-		if !time.Now().Before(end) {
-			f.Close()
-			return nil, fmt.Errorf("locking %s: %w", path, ErrBusy)
-		}
-	}
+	return release, err
 }

@@ -1,12 +1,9 @@
 package identity
 
 import (
-	"errors"
 	"io/fs"
 	"os"
 	"time"
-
-	"golang.org/x/sys/windows"
 )
 
 // checkMode: Windows has no permission bits; the user's profile is protected by its
@@ -26,13 +23,3 @@ func replace(from, to string) error {
 
 // syncDir: NTFS journals renames; a directory can't be synced.
 func syncDir(string) error { return nil }
-
-// tryLock takes an exclusive lock of the whole file, if nobody has it.
-func tryLock(f *os.File) (bool, error) {
-	const flags = windows.LOCKFILE_EXCLUSIVE_LOCK | windows.LOCKFILE_FAIL_IMMEDIATELY
-	err := windows.LockFileEx(windows.Handle(f.Fd()), flags, 0, 1, 0, new(windows.Overlapped))
-	if errors.Is(err, windows.ERROR_LOCK_VIOLATION) {
-		return false, nil
-	}
-	return err == nil, err
-}

@@ -2,7 +2,6 @@ package view
 
 import (
 	"context"
-	"fmt"
 	"path/filepath"
 	"testing"
 
@@ -131,13 +130,6 @@ func rows(t testing.TB, db *DB, q Query) (out []map[string]any) {
 	}
 	for _, r := range got {
 		out = append(out, r.Map())
-	}
-	return out
-}
-
-func ids(rows []map[string]any) (out []string) {
-	for _, r := range rows {
-		out = append(out, fmt.Sprint(r["id"]))
 	}
 	return out
 }

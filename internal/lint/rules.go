@@ -18,7 +18,7 @@ var layers = map[string][]string{
 	"membership":    {},
 	"merge":         {},
 	"seal":          {},
-	"identity":      {"seal"},
+	"identity":      {"seal", "internal/filelock"},
 	"schema":        {"merge"},
 	"view":          {"schema", "merge"},
 	"gitstore":      {},
