@@ -132,7 +132,8 @@ func (r *round) checkLedger(l *lane, e *merge.LaneEntry) (wait string, err error
 	case !ok:
 		return fmt.Sprintf("they stand on ledger entry %d, which the host does not show", e.Ledger.Number), nil
 	case then.Head() != e.Ledger:
-		return "", l.wrong("it stands on another branch of the ledger at entry %d", e.Ledger.Number)
+		// Evidence of a fork, never against who signed on the other branch.
+		return fmt.Sprintf("they stand on another branch of the ledger at entry %d", e.Ledger.Number), nil
 	case e.Ledger.Number < l.Ledger.Number:
 		return "", l.wrong("its ledger position goes back from %d to %d", l.Ledger.Number, e.Ledger.Number)
 	case !then.MayWriteLane(l.device.ID):
@@ -161,20 +162,13 @@ func (r *round) checkSeen(l *lane, seen merge.Seen) (wait string, past uint64, e
 	if !ok {
 		return fmt.Sprintf("they have seen %d entries of %s, which the host does not show", seen.Len, r.deviceName(seen.Device)), 0, nil
 	}
-	if head.Root != seen.Root && r.equivocated(seen.Device) {
-		// It was shown the other of two variants: that is not its fault.
-		return fmt.Sprintf("they have seen another variant of what %s signed twice", r.deviceName(seen.Device)), 0, nil
-	}
 	if head.Root != seen.Root {
-		return "", 0, l.wrong("it has seen other entries of %s than exist", seen.Device)
+		// Either its author lies, or the other device signed two variants and its
+		// author was shown the other one. Who was lied to is not to blame, so the lane
+		// waits and does not end: evidence that comes later changes nothing.
+		return fmt.Sprintf("they have seen other entries of %s than are here", r.deviceName(seen.Device)), 0, nil
 	}
 	return "", head.Past, nil
-}
-
-// equivocated: a device is known to have signed two entries at one place.
-func (r *round) equivocated(d wire.DeviceID) bool {
-	l := r.lanes[d]
-	return l != nil && len(l.reader.Evidence()) > 0
 }
 
 // applyTransaction folds one transaction, or notes why it has no effect.

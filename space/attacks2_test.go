@@ -312,6 +312,17 @@ func TestAttackEquivocation(t *testing.T) {
 	if !slices.Contains(titles(alice), "to alice") || !slices.Contains(titles(carol), "to carol") {
 		t.Fatalf("the halves were not shown: %v, %v", titles(alice), titles(carol))
 	}
+	// Carol writes on what she saw, and alice meets that before the other variant.
+	h.set(f.ref(), one)
+	at := h.lane(carol)
+	carol.insert(space.Row{"title": "carol, on top of it"})
+	if _, err := carol.s.Sync(t.Context()); err != nil && !errors.Is(err, space.ErrViolation) {
+		t.Fatal(err)
+	}
+	theirs := h.refs()[at]
+	h.set(f.ref(), one)
+	alice.warned("other entries of mallory")
+	h.set(at, theirs)
 	h.set(f.ref(), h.commit(map[string]string{"x": "y"}, one, two)) // joined
 	for _, p := range []*person{alice, carol} {
 		p.insert(space.Row{"title": p.name + " goes on"})

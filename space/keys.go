@@ -57,7 +57,7 @@ func (r *round) newKeys(ref string, tip wire.ObjectID) error {
 			r.warn("%s: ignoring commit %.10s: %v", ref, c.ID, firstLine(err.Error()))
 			continue
 		}
-		if err := r.place(v.Device, *v.Message.Ledger); err != nil {
+		if err := r.place(v); err != nil {
 			return err
 		}
 		anchor = c.ID

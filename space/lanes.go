@@ -199,7 +199,7 @@ func (r *round) pieces(l *lane, ref string, commits []gitstore.CommitRef) ([]cha
 		r.warn("%s: ignoring %s", ref, j)
 	}
 	for _, p := range pieces {
-		if err := r.place(l.device.ID, *p.Commit.Ledger); err != nil {
+		if err := r.place(p.Commit); err != nil {
 			r.warn("%s: %v", ref, err)
 		}
 	}

@@ -27,6 +27,7 @@ type forgery struct {
 	rows     int    // that it adds
 	words    string // what the others are told
 	accused  bool   // it is a violation, with evidence
+	kind     string // of that; set-aside unless said
 	refused  bool   // it is in the changelog as refused
 	latecome bool   // somebody joins after it
 }
@@ -51,7 +52,7 @@ var forgeries = []forgery{
 		f.push(f.sealPlain(append(plain, 0)))
 	}},
 	{name: "zip-bomb", accused: true, words: "does not open", do: func(f *forger, _ *person) { f.push(f.bomb(64 << 20)) }},
-	{name: "seen-other-entries", accused: true, words: "other entries", latecome: true, do: func(f *forger, alice *person) {
+	{name: "seen-other-entries", words: "other entries", latecome: true, do: func(f *forger, alice *person) {
 		e, seen := f.entry(f.good("x")), f.laneOf(alice, 2)
 		seen.Root[0] ^= 1
 		e.Seen = []merge.Seen{seen}
@@ -71,10 +72,18 @@ var forgeries = []forgery{
 		f.ledgerAt(f.ledger().Number - 2)
 	}},
 	{name: "ledger-before-joining", accused: true, words: "set aside", do: func(f *forger, _ *person) { f.ledgerAt(0) }},
-	{name: "ledger-of-another-branch", accused: true, words: "another branch", do: func(f *forger, _ *person) {
+	{name: "ledger-of-another-branch", words: "are held", do: func(f *forger, _ *person) {
 		e := f.entry(f.good("x"))
 		e.Ledger.Hash[5] ^= 1
 		f.push(f.seal(e))
+	}},
+	{name: "commit-on-another-branch", accused: true, kind: "ledger-branch", words: "there are two", rows: 1, do: func(f *forger, _ *person) {
+		stored := f.seal(f.entry(f.good("x")))
+		from := f.log.Len()
+		f.log.Append(stored)
+		m := f.message(f.log.Head())
+		m.Ledger.Hash[5] ^= 1
+		f.h.set(f.ref(), f.commit(m, f.tree(from, [][]byte{stored}), f.h.refs()[f.ref()]))
 	}},
 
 	// What nobody else has yet: held, and nobody is accused.
@@ -288,7 +297,10 @@ func (c forgery) judge(t *testing.T, alice *person) {
 	if told := strings.Join(res.Warnings, "\n"); !strings.Contains(told, c.words) {
 		t.Errorf("alice is told %q, want %q", told, c.words)
 	}
-	if c.accused && !slices.Contains(alice.evidence(), "set-aside") {
+	if c.kind == "" {
+		c.kind = "set-aside"
+	}
+	if c.accused && !slices.Contains(alice.evidence(), c.kind) {
 		t.Errorf("alice keeps evidence %q", alice.evidence())
 	}
 	log, err := alice.s.Log(t.Context(), space.LogQuery{Refused: true})

@@ -334,8 +334,16 @@ func (r *round) standing(before int) error {
 
 // place notes that a device signed a position of our ledger. Newcomers need that
 // of a witness before their writes leave (DESIGN 6).
-func (r *round) place(d wire.DeviceID, p wire.Position) error {
-	if !r.roster().Holds(p) {
+//
+// A position on another branch is what catches a host that shows different ledgers
+// (DESIGN 2, promise 3). It speaks of the fork, never against its signer, who may
+// have been shown that branch.
+func (r *round) place(c chain.Verified) error {
+	d, p := c.Device, *c.Message.Ledger
+	if hash, known := r.roster().HashAt(p.Number); known && hash != p.Hash {
+		text := fmt.Sprintf("%s signed on another branch of the ledger at entry %d: there are two", r.deviceName(d), p.Number)
+		return r.violation(evidence{Kind: "ledger-branch", Text: text, Device: d.String(), Signed: [][]byte{c.Raw()}})
+	} else if !known {
 		return nil
 	}
 	var last uint64
