@@ -105,21 +105,6 @@ func (a *app) ask(question, flag string) (string, error) {
 	})
 }
 
-// confirm asks a question whose answer is no unless it is yes.
-func (a *app) confirm(question string) error {
-	if a.yes {
-		return nil
-	}
-	answer, err := a.ask(question+" [y/N]", "--yes")
-	if err != nil {
-		return err
-	}
-	if answer = strings.ToLower(answer); answer != "y" && answer != "yes" {
-		return errors.New(notConfirmed)
-	}
-	return nil
-}
-
 // secret reads a line without showing it.
 func (a *app) secret(question string) ([]byte, error) {
 	fd, _ := terminal(a.stdin)

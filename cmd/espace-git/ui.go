@@ -115,7 +115,6 @@ const (
 	noHome                = "there is no folder for this user's keys"
 	noKeys                = "there are no keys of yours in %s"
 	noTerminal            = "%s is needed, and there is no terminal to ask"
-	notConfirmed          = "not confirmed"
 	emptyAnswer           = "the answer is empty"
 	emptyPassphrase       = "the passphrase is empty"
 	passphrasesDiffer     = "the passphrases differ"
