@@ -37,6 +37,7 @@ func (s *Space) proposeLocked(ctx context.Context, draft func(*round) (membershi
 			}
 		}
 		if err != nil || e != nil {
+			s.mirrorRefs(ctx)
 			return e, classify(err)
 		}
 		if lost != nil {

@@ -39,6 +39,7 @@ func (s *Space) publish(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer s.mirrorRefs(ctx)
 	return s.db.Update(ctx, func(v *view.Tx) error {
 		if err := clearUnderWay(v); err != nil {
 			return err

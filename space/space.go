@@ -160,9 +160,21 @@ func (s *Space) loadPlace(v *view.Tx) error {
 	return err
 }
 
+// savePlace stores it twice: the keyring still has it when the store is lost.
 func (s *Space) savePlace(v *view.Tx) error {
-	return putValue(v, bucketMeta, []byte("place"), place{URL: s.url, Ledger: s.refs.Ledger, Prefix: s.refs.Prefix})
+	p := place{URL: s.url, Ledger: s.refs.Ledger, Prefix: s.refs.Prefix}
+	b, err := wire.MarshalCBOR(p)
+	if err != nil {
+		return err
+	}
+	if err := s.keys.Put(keyringPlace, b); err != nil {
+		return err
+	}
+	return putValue(v, bucketMeta, []byte("place"), p)
 }
+
+// keyringPlace is the item of the keyring with the place.
+const keyringPlace = "place"
 
 // host is the connection to the primary remote.
 func (s *Space) host() (gitstore.Remote, error) {

@@ -39,6 +39,7 @@ func (s *Space) Sync(ctx context.Context) (*SyncResult, error) {
 		return res, err
 	}
 	defer unlock()
+	defer s.mirrorRefs(ctx)
 	if err := s.finishLocked(ctx); err != nil {
 		return res, classify(err)
 	}
