@@ -34,16 +34,35 @@ type evidence struct {
 // save keeps evidence, the same once: a host that goes on lying must not fill the
 // disk.
 func (e evidence) save(v *view.Tx, now time.Time) error {
-	id, err := wire.MarshalCBOR(evidence{Kind: e.Kind, Ref: e.Ref, Before: e.Before, Shown: e.Shown, Device: e.Device, Signed: e.Signed})
+	key, err := e.key()
 	if err != nil {
 		return err
 	}
-	key := wire.Sum(id)
-	if _, ok, err := v.Get(bucketEvidence, key[:]); ok || err != nil {
+	if _, ok, err := v.Get(bucketEvidence, key); ok || err != nil {
 		return err
 	}
 	e.Millis = now.UnixMilli()
-	return putValue(v, bucketEvidence, key[:], e)
+	return putValue(v, bucketEvidence, key, e)
+}
+
+// key tells one piece of evidence from another.
+func (e evidence) key() ([]byte, error) {
+	same := evidence{Kind: e.Kind, Ref: e.Ref, Before: e.Before, Shown: e.Shown, Device: e.Device, Signed: e.Signed}
+	b, err := wire.MarshalCBOR(same)
+	key := wire.Sum(b)
+	return key[:], err
+}
+
+// kindFork is met again as long as both branches are among the ancestors.
+const kindFork = "ledger-fork"
+
+func (e evidence) known(v *view.Tx) (bool, error) {
+	key, err := e.key()
+	if err != nil {
+		return false, err
+	}
+	_, ok, err := v.Get(bucketEvidence, key)
+	return ok, err
 }
 
 func loadEvidence(v *view.Tx) ([]evidence, error) {
@@ -81,57 +100,37 @@ func (s *Space) Evidence(ctx context.Context, w io.Writer) error {
 	return enc.Encode(list)
 }
 
-// ledgerOutcome acts on what a reading of the ledger could not take.
-func (r *round) ledgerOutcome(got membership.Reading) error {
-	for _, f := range got.Forks {
-		if f.Declared {
-			continue // its author said that it lost a race: no offence
-		}
-		text := fmt.Sprintf("the ledger has two branches at entry %d", f.Number)
-		ours := r.ledger.envelopes[f.Number]
-		if err := r.violation(evidence{Kind: "ledger-fork", Text: text, Signed: [][]byte{ours, f.Theirs.Envelope}}); err != nil {
-			return err
-		}
+// ledgerFork keeps both branches. An entry that its author declared lost to a
+// race is no offence.
+func (r *round) ledgerFork(f *membership.ForkEvidence) error {
+	if f.Declared {
+		return nil
 	}
-	if got.Split != nil {
-		if err := r.ledgerSplit(got.Split); err != nil {
-			return err
-		}
-	}
-	for _, refused := range got.Refused {
-		if err := r.ledgerRefusal(refused); err != nil {
-			return err
-		}
-	}
-	return nil
+	text := fmt.Sprintf("the ledger has two branches at entry %d", f.Number)
+	return r.newViolation(evidence{Kind: kindFork, Text: text, Signed: [][]byte{r.ledger.envelopes[f.Number], f.Theirs.Envelope}})
 }
 
-// ledgerSplit: who meets two branches at once applies nothing after the split
-// (DESIGN 3).
-func (r *round) ledgerSplit(split *membership.Split) error {
-	e := evidence{Kind: "ledger-fork", Text: fmt.Sprintf("the ledger has %d branches after entry %d; nothing of them is applied until an owner settles it", len(split.Branches), split.Shared.Head().Number)}
-	for _, b := range split.Branches {
-		for _, entry := range b.Entries {
-			e.Signed = append(e.Signed, entry.Envelope)
-		}
-	}
-	return r.violation(e)
+// ledgerSplit: neither branch was verified here before.
+func (r *round) ledgerSplit(s *membership.Split) error {
+	text := fmt.Sprintf("the ledger has two branches at entry %d; nothing after it is applied until members' signed positions or an owner settle it", r.ledger.len())
+	e := evidence{Kind: kindFork, Text: text, Signed: rivals(s)}
+	return r.newViolation(e)
 }
 
-// ledgerRefusal: a refused entry says something about somebody only if a device
-// of this space signed it; all else anyone may have put there.
-func (r *round) ledgerRefusal(refused membership.Refusal) error {
+// ledgerRefused: an entry is evidence if a member's device signed what the rules
+// refuse. One of a later version's kind is not, and one that nobody signed is junk.
+func (r *round) ledgerRefused(e membership.Refusal) error {
 	var rule *membership.RuleError
-	if errors.Is(refused.Err, membership.ErrUnknownKind) {
-		r.warn("upgrade needed: %s", firstLine(refused.Err.Error()))
+	if errors.Is(e.Err, membership.ErrUnknownKind) {
+		r.warn("upgrade needed: %s", firstLine(e.Err.Error()))
 		return nil
 	}
-	if !errors.As(refused.Err, &rule) || rule.Signer.IsZero() || errors.Is(rule, membership.ErrConflict) {
-		r.warn("ledger: ignoring %s", firstLine(refused.Err.Error()))
+	if !errors.As(e.Err, &rule) || rule.Signer.IsZero() || errors.Is(rule, membership.ErrConflict) {
+		r.warn("ledger: ignoring %s", firstLine(e.Err.Error()))
 		return nil
 	}
-	text := fmt.Sprintf("%s signed a ledger entry that breaks a rule: %s", r.deviceName(rule.Signer), firstLine(rule.Error()))
-	return r.violation(evidence{Kind: "ledger-entry", Text: text, Device: rule.Signer.String(), Signed: [][]byte{refused.Envelope}})
+	text := fmt.Sprintf("%s signed a ledger entry that breaks a rule: %s", r.deviceName(rule.Signer), firstLine(e.Err.Error()))
+	return r.newViolation(evidence{Kind: "ledger-entry", Text: text, Device: rule.Signer.String(), Signed: [][]byte{e.Envelope}})
 }
 
 // laneOutcome acts on what a lane's reader said about a commit. What nobody can
@@ -152,6 +151,20 @@ func (r *round) laneOutcome(l *lane, ref string, c gitstore.CommitRef, o chain.O
 		r.warn("%s: commit %.10s by %s is held: %s", ref, c.ID, name, o.Verdict)
 	}
 	return nil
+}
+
+// newViolation is for what is met again in every round: it is a violation once,
+// and a warning from then on.
+func (r *round) newViolation(e evidence) error {
+	known, err := e.known(r.v)
+	if err != nil {
+		return err
+	}
+	if known {
+		r.warn("%s", e.Text)
+		return nil
+	}
+	return r.violation(e)
 }
 
 // setAside ends a lane for the epoch at an entry that is wrong by its content.

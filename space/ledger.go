@@ -41,6 +41,14 @@ func (l *ledger) add(envelope []byte) error {
 	return nil
 }
 
+// take adds entries that were judged to follow, and the roster after them.
+func (l *ledger) take(roster *membership.Roster, entries []*membership.Entry) {
+	for _, e := range entries {
+		l.entries, l.envelopes = append(l.entries, e), append(l.envelopes, e.Envelope)
+	}
+	l.roster = roster
+}
+
 // clone may be added to without changing l.
 func (l *ledger) clone() *ledger {
 	n := l.len()
@@ -60,130 +68,101 @@ func (l *ledger) save(v *view.Tx, first int) error {
 }
 
 // ledgerReader reads a ledger out of the commits of `main`. Only the entries
-// decide: who made the commits, and what else their trees hold, does not matter.
+// decide, and only which ones there are: who made the commits, in which order they
+// come, and what else their trees hold, does not matter.
 type ledgerReader struct {
 	repo   *gitstore.Repo
 	ledger *ledger
 	space  wire.Hash
 	blobs  map[wire.ObjectID]bool // looked at already
-	found  [][]byte               // envelopes that the ledger does not have
-	size   int                    // of found
-	result membership.Reading
-	junk   []string
-	anchor wire.ObjectID // the last commit whose tree holds the head of what was read
+	batch  [][]byte               // envelopes to be judged
+	size   int                    // bytes of them
+
+	forks   []*membership.ForkEvidence
+	split   *membership.Split
+	refused []membership.Refusal
+	junk    []string
 }
 
-// maxLedgerRead bounds the envelopes that one reading holds in memory.
-const maxLedgerRead = 256 << 20
+// ledgerBatch bounds what is in memory to be judged at once. A ledger is much
+// smaller; beyond it somebody wants to fill the memory.
+const ledgerBatch = 64 << 20
 
-// read takes the entries that are new among the commits. Which commit brought
-// them in which order makes no difference (DESIGN 3 "Reading a chain").
+// read takes the entries that are new in tip's ancestors.
 func (lr *ledgerReader) read(commits []gitstore.CommitRef) {
 	for _, c := range commits {
-		err := c.Err
-		if err == nil {
-			err = lr.collect(c.Tree)
+		if c.Err != nil {
+			lr.ignore("object %.10s: %v", c.ID, c.Err)
+			continue
 		}
+		files, err := lr.files(c.Tree)
 		if err != nil {
 			lr.ignore("commit %.10s: %v", c.ID, err)
+			continue
+		}
+		for _, f := range files {
+			lr.file(f)
 		}
 	}
 	lr.judge()
-	for _, c := range slices.Backward(commits) {
-		if c.Err == nil && lr.whole(c.Tree) {
-			lr.anchor = c.ID
-			return
-		}
-	}
 }
 
 func (lr *ledgerReader) ignore(format string, args ...any) {
-	lr.junk = append(lr.junk, firstLine(fmt.Sprintf(format, args...)))
+	if len(lr.junk) < maxWarnings {
+		lr.junk = append(lr.junk, fmt.Sprintf(format, args...))
+	}
 }
 
-// judge folds what was found. The founding entry is the one that the space's ID
-// is the hash of.
+// judge reads what was collected. What a split ledger waits for stays collected.
 func (lr *ledgerReader) judge() {
-	if lr.ledger.roster == nil {
-		lr.found = slices.DeleteFunc(lr.found, func(envelope []byte) bool {
-			u, err := membership.Parse(envelope)
-			if lr.ledger.roster != nil || err != nil || u.Hash != lr.space {
-				return false
-			}
-			return lr.ledger.add(envelope) == nil
-		})
-	}
-	if lr.ledger.roster == nil {
+	batch := lr.batch
+	lr.batch, lr.size = nil, 0
+	if len(batch) == 0 || !lr.begin(batch) {
 		return
 	}
-	lr.result = lr.ledger.roster.Read(lr.found)
-	for _, e := range lr.result.Accepted {
-		lr.ledger.entries = append(lr.ledger.entries, e)
-		lr.ledger.envelopes = append(lr.ledger.envelopes, e.Envelope)
-	}
-	lr.ledger.roster = lr.result.Roster
+	got := lr.ledger.roster.Read(batch)
+	lr.ledger.take(got.Roster, got.Accepted)
+	lr.forks, lr.split, lr.refused = append(lr.forks, got.Forks...), got.Split, append(lr.refused, got.Refused...)
+	lr.batch = rivals(got.Split)
 }
 
-// collect reads what stands at the places of entries in a tree and is not the
-// entry that is known there.
-func (lr *ledgerReader) collect(tree wire.ObjectID) error {
-	root, err := lr.repo.Tree(tree)
-	if err != nil {
-		return err
+// rivals are the entries of all branches.
+func rivals(s *membership.Split) (out [][]byte) {
+	if s == nil {
+		return nil
 	}
-	i := slices.IndexFunc(root, func(e gitstore.TreeEntry) bool { return e.Name == "ledger" && e.Mode == gitstore.ModeDir })
-	if i < 0 {
-		if lr.ledger.len() > 0 {
-			return errors.New("it holds no ledger")
+	for _, b := range s.Branches {
+		for _, e := range b.Entries {
+			out = append(out, e.Envelope)
 		}
-		return nil // what the host made before the space was founded
 	}
-	dirs, err := lr.repo.Tree(root[i].ID)
-	if err != nil {
-		return err
-	}
-	for _, d := range dirs {
-		if d.Mode != gitstore.ModeDir || lr.blobs[d.ID] {
+	return out
+}
+
+// begin finds the entry that founded the space, if nothing was read yet.
+func (lr *ledgerReader) begin(batch [][]byte) bool {
+	for _, envelope := range batch {
+		if lr.ledger.len() > 0 {
+			break
+		}
+		if u, err := membership.Parse(envelope); err != nil || u.Hash != lr.space {
 			continue
 		}
-		lr.blobs[d.ID] = true
-		files, err := lr.repo.Tree(d.ID)
-		if err != nil {
-			return err
-		}
-		for _, f := range files {
-			if n, ok := entryNumber(d.Name, f.Name); ok && f.Mode == gitstore.ModeFile && !lr.blobs[f.ID] {
-				lr.blobs[f.ID] = true
-				lr.take(n, f.ID)
-			}
+		if err := lr.ledger.add(envelope); err != nil {
+			lr.ignore("entry 0: %v", err)
 		}
 	}
-	return nil
+	return lr.ledger.len() > 0
 }
 
-func entryNumber(dir, name string) (uint64, bool) {
-	digits, ok := strings.CutSuffix(name, ".json")
-	if !ok {
-		return 0, false
+// anchor is the last commit whose tree holds the ledger as it was read.
+func (lr *ledgerReader) anchor(commits []gitstore.CommitRef) wire.ObjectID {
+	for _, c := range slices.Backward(commits) {
+		if c.Err == nil && lr.whole(c.Tree) {
+			return c.ID
+		}
 	}
-	n, err := strconv.ParseUint(digits, 10, 32)
-	return n, err == nil && membership.Path(n) == "ledger/"+dir+"/"+name
-}
-
-func (lr *ledgerReader) take(number uint64, blob wire.ObjectID) {
-	if number < uint64(lr.ledger.len()) && gitstore.BlobID(lr.ledger.envelopes[number]) == blob {
-		return
-	}
-	envelope, err := lr.repo.Blob(blob, wire.MaxEnvelope)
-	if err == nil && lr.size+len(envelope) > maxLedgerRead {
-		err = errors.New("more than a ledger can hold")
-	}
-	if err != nil {
-		lr.ignore("entry %d: %v", number, err)
-		return
-	}
-	lr.size += len(envelope)
-	lr.found = append(lr.found, envelope)
+	return wire.ObjectID{}
 }
 
 // whole reports whether a tree holds the head of what was read.
@@ -207,22 +186,108 @@ func (lr *ledgerReader) whole(tree wire.ObjectID) bool {
 	return tree == want
 }
 
-// readLedger reads what is new on `main`.
+// ledgerFile is one file at the place of an entry.
+type ledgerFile struct {
+	number uint64
+	blob   wire.ObjectID
+}
+
+// files lists what stands at the places of entries in a tree, by number. What
+// was looked at before is left out.
+func (lr *ledgerReader) files(tree wire.ObjectID) ([]ledgerFile, error) {
+	root, err := lr.repo.Tree(tree)
+	if err != nil {
+		return nil, err
+	}
+	i := slices.IndexFunc(root, func(e gitstore.TreeEntry) bool { return e.Name == "ledger" && e.Mode == gitstore.ModeDir })
+	if i < 0 {
+		if lr.ledger.len() > 0 {
+			return nil, errors.New("it holds no ledger")
+		}
+		return nil, nil // what the host made before the space was founded
+	}
+	dirs, err := lr.repo.Tree(root[i].ID)
+	if err != nil {
+		return nil, err
+	}
+	var out []ledgerFile
+	for _, d := range dirs {
+		if lr.blobs[d.ID] || d.Mode != gitstore.ModeDir {
+			continue
+		}
+		lr.blobs[d.ID] = true
+		entries, err := lr.repo.Tree(d.ID)
+		if err != nil {
+			return nil, err
+		}
+		for _, e := range entries {
+			if n, ok := entryNumber(d.Name, e.Name); ok && e.Mode == gitstore.ModeFile && !lr.blobs[e.ID] {
+				lr.blobs[e.ID] = true
+				out = append(out, ledgerFile{n, e.ID})
+			}
+		}
+	}
+	slices.SortStableFunc(out, func(a, b ledgerFile) int { return int(int64(a.number) - int64(b.number)) })
+	return out, nil
+}
+
+func entryNumber(dir, name string) (uint64, bool) {
+	digits, ok := strings.CutSuffix(name, ".json")
+	if !ok {
+		return 0, false
+	}
+	n, err := strconv.ParseUint(digits, 10, 32)
+	return n, err == nil && membership.Path(n) == "ledger/"+dir+"/"+name
+}
+
+// file collects what stands at the place of an entry.
+func (lr *ledgerReader) file(f ledgerFile) {
+	if f.number < uint64(lr.ledger.len()) && gitstore.BlobID(lr.ledger.envelopes[f.number]) == f.blob {
+		return
+	}
+	envelope, err := lr.repo.Blob(f.blob, wire.MaxEnvelope)
+	if err != nil {
+		lr.ignore("entry %d: %v", f.number, err)
+		return
+	}
+	switch u, err := membership.Parse(envelope); {
+	case err != nil:
+		lr.ignore("entry %d: %v", f.number, firstLine(err.Error()))
+	case u.Space != lr.space:
+		lr.ignore("entry %d: it is of another space, %.16s…", f.number, u.Space)
+	case u.Number != f.number:
+		lr.ignore("entry %d: it says that it is number %d", f.number, u.Number)
+	default:
+		lr.batch, lr.size = append(lr.batch, envelope), lr.size+len(envelope)
+	}
+	if lr.size > ledgerBatch {
+		lr.judge()
+	}
+}
+
+// readLedger reads what is new on `main`, with what an earlier reading left open.
 func (r *round) readLedger(ref string, tip wire.ObjectID) error {
-	if tip == r.tips[ref] {
+	start := r.ledger.len()
+	lr := &ledgerReader{repo: r.s.repo, ledger: r.ledger, space: r.s.id, blobs: map[wire.ObjectID]bool{}}
+	for rival, err := range r.v.Each(bucketRival, nil) {
+		if err != nil {
+			return err
+		}
+		lr.batch = append(lr.batch, rival.Value)
+	}
+	if tip == r.tips[ref] && len(lr.batch) == 0 {
 		return nil
 	}
-	commits, stands, err := r.advance(ref, tip, "the ledger")
-	if err != nil {
-		return err
+	var commits []gitstore.CommitRef
+	stands := true
+	if tip != r.tips[ref] {
+		var err error
+		if commits, stands, err = r.advance(ref, tip, "the ledger"); err != nil {
+			return err
+		}
 	}
-	lr := &ledgerReader{repo: r.s.repo, ledger: r.ledger, space: r.s.id, blobs: map[wire.ObjectID]bool{}}
-	start := r.ledger.len()
 	lr.read(commits)
-	for _, j := range lr.junk {
-		r.warn("ledger: ignoring %s", j)
-	}
-	if err := r.ledgerOutcome(lr.result); err != nil {
+	if err := r.ledgerFindings(lr); err != nil {
 		return err
 	}
 	r.res.Fetched += r.ledger.len() - start
@@ -230,10 +295,51 @@ func (r *round) readLedger(ref string, tip wire.ObjectID) error {
 	if err := r.ledger.save(r.v, start); err != nil {
 		return err
 	}
-	if !stands && r.ledger.len() == start {
+	if !stands && r.ledger.len() <= start {
 		return nil
 	}
-	return r.moveTip(ref, lr.anchor)
+	return r.moveTip(ref, lr.anchor(commits))
+}
+
+// ledgerFindings reports what was not read, and keeps a split open: whichever
+// branch the host shows next, neither counts before somebody settles it (DESIGN 3).
+func (r *round) ledgerFindings(lr *ledgerReader) error {
+	for _, f := range lr.forks {
+		if err := r.ledgerFork(f); err != nil {
+			return err
+		}
+	}
+	for _, e := range lr.refused {
+		if err := r.ledgerRefused(e); err != nil {
+			return err
+		}
+	}
+	for _, j := range lr.junk {
+		r.warn("ledger: ignoring %s", j)
+	}
+	if r.split = lr.split != nil; !r.split {
+		return r.forgetRivals()
+	}
+	for _, envelope := range rivals(lr.split) {
+		key := wire.Sum(envelope)
+		if err := r.v.Put(bucketRival, key[:], envelope); err != nil {
+			return err
+		}
+	}
+	return r.ledgerSplit(lr.split)
+}
+
+// forgetRivals forgets the branches of a split that is none any more.
+func (r *round) forgetRivals() error {
+	for rival, err := range r.v.Each(bucketRival, nil) {
+		if err != nil {
+			return err
+		}
+		if err := r.v.Delete(bucketRival, rival.Key); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // doubtTimes shows claimed times that lie ahead. No verdict depends on them.

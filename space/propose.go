@@ -13,6 +13,9 @@ import (
 	"github.com/espace-git/espace-git/view"
 )
 
+// maxDeclared bounds the tries that one entry names; the next one names the rest.
+const maxDeclared = 64
+
 // propose puts one entry into the ledger. draft makes it for the ledger as it
 // stands; if somebody is faster it is made anew, and names the tries that lost,
 // so that nobody takes the race for a fork (DESIGN 4).
@@ -54,10 +57,13 @@ func (s *Space) proposeOnce(ctx context.Context, tries []wire.Hash, draft func(*
 	var update gitstore.RefUpdate
 	var entry *membership.Entry
 	err = s.readThen(ctx, func(r *round, b *gitstore.Batch, shown *display) (err error) {
-		if entry = r.landed(tries); entry == nil {
-			entry, update, err = r.next(b, shown, tries, draft)
+		if entry = r.landed(tries); entry != nil {
+			return nil
 		}
-		return err
+		if entry, update, err = r.next(b, shown, draft); err != nil {
+			return err
+		}
+		return putValue(r.v, bucketTry, entry.Hash[:], entry.Number)
 	})
 	if err != nil || update.Name == "" {
 		return entry, nil, err
@@ -93,6 +99,35 @@ func (r *round) landed(tries []wire.Hash) *membership.Entry {
 		}
 	}
 	return nil
+}
+
+// tries are own entries that were signed and did not come into the ledger: the
+// host may have kept them, whatever it answered, also one that this process never
+// heard of again. What was declared, or came in after all, is forgotten.
+func (r *round) tries() (lost []wire.Hash, err error) {
+	settled := map[wire.Hash]bool{}
+	for _, e := range r.ledger.entries {
+		settled[e.Hash] = true
+		if e.Author == r.me.Device {
+			for _, h := range e.Tries {
+				settled[h] = true
+			}
+		}
+	}
+	for pair, err := range r.v.Each(bucketTry, nil) {
+		if err != nil {
+			return nil, err
+		}
+		hash := wire.Hash(pair.Key)
+		if settled[hash] {
+			if err := r.v.Delete(bucketTry, pair.Key); err != nil {
+				return nil, err
+			}
+		} else if len(lost) < maxDeclared {
+			lost = append(lost, hash)
+		}
+	}
+	return lost, nil
 }
 
 // readThen fetches and reads everything, and then lets fn make something of it.
@@ -145,8 +180,15 @@ func (r *round) readStanding(ref string, tip wire.ObjectID) error {
 }
 
 // next signs the next entry and the commit that carries it.
-func (r *round) next(b *gitstore.Batch, shown *display, tries []wire.Hash, draft func(*round) (membership.Draft, map[string][]byte, error)) (*membership.Entry, gitstore.RefUpdate, error) {
+func (r *round) next(b *gitstore.Batch, shown *display, draft func(*round) (membership.Draft, map[string][]byte, error)) (*membership.Entry, gitstore.RefUpdate, error) {
 	var none gitstore.RefUpdate
+	if r.split {
+		return nil, none, join(ErrViolation, fmt.Errorf("the ledger has two branches at entry %d: nothing is added before that is settled", r.ledger.len()))
+	}
+	tries, err := r.tries()
+	if err != nil {
+		return nil, none, err
+	}
 	d, values, err := draft(r)
 	if err != nil {
 		return nil, none, err
@@ -169,7 +211,13 @@ func (r *round) next(b *gitstore.Batch, shown *display, tries []wire.Hash, draft
 	ref := r.s.refs.Ledger
 	msg := r.ledgerMessage(first)
 	msg.Device = r.s.keys.Device().ID()
-	id, err := r.commit(b, ref, shown.at(ref), ledgerTree(b, r.ledger.envelopes), msg)
+	parent := shown.at(ref)
+	for _, repair := range r.repairs {
+		if repair.Name == ref {
+			parent = repair.New // what the host shows can't be read: the chain goes on where it was
+		}
+	}
+	id, err := r.commit(b, ref, parent, ledgerTree(b, r.ledger.envelopes), msg)
 	return entry, gitstore.RefUpdate{Name: ref, Old: shown.at(ref), New: id}, err
 }
 

@@ -4,7 +4,9 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/espace-git/espace-git/chain"
 	"github.com/espace-git/espace-git/gitstore"
@@ -39,6 +41,7 @@ type round struct {
 	found    []string                 // violations
 	applied  bool                     // something was folded
 	again    bool                     // it was folded before: the changelog has it already
+	split    bool                     // the ledger has two branches and neither was verified before
 	ownShort uint64                   // how long others saw the own lane, if longer than the host shows
 	stale    bool                     // the view holds what has no effect: it is made anew
 	done     int                      // entries applied, of total
@@ -81,14 +84,33 @@ func (r *round) epoch() wire.Epoch {
 }
 
 // warn notes something that the user should see and that accuses nobody.
-func (r *round) warn(format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
-	if !slices.Contains(r.res.Warnings, text) && len(r.res.Warnings) < maxWarnings {
-		r.res.Warnings = append(r.res.Warnings, text)
+func (r *round) warn(format string, args ...any) { r.res.warn(format, args...) }
+
+func (res *SyncResult) warn(format string, args ...any) {
+	text := harmless(fmt.Sprintf(format, args...))
+	if !slices.Contains(res.Warnings, text) && len(res.Warnings) < maxWarnings {
+		res.Warnings = append(res.Warnings, text)
 	}
 }
 
-const maxWarnings = 100
+const (
+	maxWarnings    = 100
+	maxWarningSize = 1 << 10
+)
+
+// harmless shows what strangers may have written (names in trees, words of a host)
+// at bounded length and without what a terminal would obey.
+func harmless(s string) string {
+	if len(s) > maxWarningSize {
+		s = strings.ToValidUTF8(s[:maxWarningSize], "") + "…"
+	}
+	return strings.Map(func(c rune) rune {
+		if c != '\n' && !unicode.IsPrint(c) {
+			return unicode.ReplacementChar
+		}
+		return c
+	}, s)
+}
 
 // junk reports a ref that can't be read. Nobody signed it, so nobody is accused;
 // if the chain was readable before, it is put right.
@@ -275,7 +297,32 @@ func (r *round) settled(ctx context.Context) error {
 	if err := r.clock.save(r.v); err != nil || !r.stale {
 		return err
 	}
-	return r.s.rebuild(ctx, r.v)
+	r.stale = false
+	if err := r.s.rebuild(ctx, r.v); err != nil {
+		return err
+	}
+	return r.clockBack()
+}
+
+// clockBack lets the clock stand where what has effect is, and what waits. Further
+// on, what is written next would be dated ahead of what others know, and be refused
+// like the one before.
+func (r *round) clockBack() error {
+	r.clock.Past = 0
+	for l, err := range laneStates(r.v, r.epoch().O) {
+		if err != nil {
+			return err
+		}
+		r.clock.observe(l.Past)
+	}
+	rows, err := r.v.PendingJournal(0)
+	if err != nil {
+		return err
+	}
+	for _, row := range rows {
+		r.clock.observe(row.Time)
+	}
+	return r.clock.save(r.v)
 }
 
 // strangers reports refs among the lanes that no active device owns.

@@ -26,6 +26,8 @@ const (
 	bucketOutbox   = "outbox"   // signed, not yet on the host
 	bucketTip      = "tip"      // ref → the tip last verified
 	bucketWrap     = "wrap"     // O ‖ recipient ‖ wrapper → 1: a signed wrap exists
+	bucketRival    = "rival"    // hash → envelope on one of the branches of a ledger that was met split
+	bucketTry      = "try"      // hash → number of an own entry that was signed and may not be in the ledger
 	bucketMet      = "met"      // device → when its join was first seen here, Unix ms
 )
 

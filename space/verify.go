@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"github.com/espace-git/espace-git/chain"
+	"github.com/espace-git/espace-git/gitstore"
 	"github.com/espace-git/espace-git/internal/wire"
 	"github.com/espace-git/espace-git/membership"
 	"github.com/espace-git/espace-git/merge"
@@ -109,15 +110,21 @@ func (a *audit) ledger() {
 		return
 	}
 	lr := &ledgerReader{repo: a.s.repo, ledger: new(ledger), space: a.s.id, blobs: map[wire.ObjectID]bool{}}
-	lr.read(commits)
-	if lr.result.Split != nil {
-		return // a branch that came later; evidence tells of it
+	for _, c := range commits {
+		if c.Err == nil {
+			_, _ = lr.files(c.Tree) // a stranger's tree: what it holds is junk
+		}
 	}
-	switch got, want := lr.ledger, a.r.ledger; {
-	case got.len() < want.len():
-		a.lack("ledger: git has %d entries, %d were verified before", got.len(), want.len())
-	case got.entries[want.len()-1].Hash != want.entries[want.len()-1].Hash:
-		a.lack("ledger: git has another entry %d than was verified before", want.len()-1)
+	want := a.r.ledger.envelopes
+	for i, envelope := range want {
+		if !lr.blobs[gitstore.BlobID(envelope)] {
+			a.lack("ledger: git does not have entry %d, which was verified before", i)
+		}
+	}
+	if roster, _, err := membership.Fold(nil, want); err != nil {
+		a.problem("ledger: %v", err)
+	} else if roster.Space() != a.s.id {
+		a.problem("ledger: it is of another space")
 	}
 }
 
