@@ -44,44 +44,65 @@ func (s *Space) Sync(ctx context.Context) (*SyncResult, error) {
 		return res, classify(err)
 	}
 	var found []string
-	for try := 0; ; try++ {
-		again, violations, err := s.syncOnce(ctx, res)
+	for tries := 0; ; {
+		next, violations, err := s.syncOnce(ctx, res)
 		found = append(found, violations...)
 		if err != nil {
-			return res, classify(err)
+			return res, withViolations(found, classify(err))
 		}
-		if !again {
+		if next == allDone {
 			break
 		}
-		if try == maxTries {
-			return res, join(ErrConflict, errors.New("the host kept changing: try again"))
+		if next == raceLost {
+			tries++
+		}
+		if tries > maxTries {
+			return res, withViolations(found, join(ErrConflict, errors.New("the host kept changing: try again")))
 		}
 	}
 	s.tidy(ctx)
-	if len(found) > 0 {
-		return res, join(ErrViolation, errors.New(strings.Join(found, "; ")))
-	}
 	if res.refused != nil {
-		return res, fmt.Errorf("what waits here was not pushed: %w", res.refused)
+		return res, withViolations(found, fmt.Errorf("what waits here was not pushed: %w", res.refused))
 	}
-	return res, nil
+	return res, withViolations(found, nil)
 }
 
-// syncOnce is one round. again says that there is more to push, or that somebody
-// was faster.
-func (s *Space) syncOnce(ctx context.Context, res *SyncResult) (again bool, violations []string, err error) {
+// withViolations: what was caught is told whatever else failed. Else a host could
+// keep it quiet by refusing the push that follows.
+func withViolations(found []string, err error) error {
+	if len(found) == 0 {
+		return err
+	}
+	caught := errors.New(strings.Join(found, "; "))
+	if err != nil {
+		caught = fmt.Errorf("%w; and then: %w", caught, err)
+	}
+	return join(ErrViolation, caught)
+}
+
+// outcome of one round.
+type outcome int
+
+const (
+	allDone  outcome = iota
+	someDone         // it landed, and the journal holds more than one push carries
+	raceLost         // somebody was faster somewhere
+)
+
+// syncOnce is one round.
+func (s *Space) syncOnce(ctx context.Context, res *SyncResult) (next outcome, violations []string, err error) {
 	host, err := s.host()
 	if err != nil {
-		return false, nil, err
+		return allDone, nil, err
 	}
 	s.opts.Progress(Progress{Phase: "fetching"})
 	shown, err := s.fetchAll(ctx, host)
 	if err != nil {
-		return false, nil, err
+		return allDone, nil, err
 	}
 	batch := s.repo.Batch()
 	var updates []gitstore.RefUpdate
-	var more bool
+	var waits bool
 	err = s.db.Update(ctx, func(v *view.Tx) error {
 		r, err := s.newRound(v, res)
 		if err != nil {
@@ -97,7 +118,7 @@ func (s *Space) syncOnce(ctx context.Context, res *SyncResult) (again bool, viol
 		if updates, err = r.write(batch, shown); err != nil {
 			return err
 		}
-		if more, err = r.moreWaits(updates); err != nil {
+		if waits, err = r.moreWaits(updates); err != nil {
 			return err
 		}
 		if err := r.remember(); err != nil {
@@ -106,22 +127,26 @@ func (s *Space) syncOnce(ctx context.Context, res *SyncResult) (again bool, viol
 		// What is signed is on disk, in git and in the outbox, before it is pushed.
 		return batch.Flush()
 	})
-	if err != nil {
-		return false, violations, err
-	}
-	if len(updates) == 0 {
-		return false, violations, nil
+	if err != nil || len(updates) == 0 {
+		return allDone, violations, err
 	}
 	s.opts.Progress(Progress{Phase: "pushing"})
 	if err := clearTheWay(ctx, host, updates, shown); err != nil {
-		return false, violations, fmt.Errorf("pushing: %w", err)
+		return allDone, violations, fmt.Errorf("pushing: %w", err)
 	}
 	pushed, err := host.Push(ctx, updates, gitstore.PushOptions{})
 	if err != nil {
-		return false, violations, fmt.Errorf("pushing: %w", err)
+		return allDone, violations, fmt.Errorf("pushing: %w", err)
 	}
-	lost, err := s.afterPush(ctx, res, updates, pushed)
-	return lost || more, violations, err
+	before := res.Pushed
+	slower, own, err := s.afterPush(ctx, res, updates, pushed)
+	switch violations = append(violations, own...); {
+	case slower:
+		next = raceLost
+	case waits && res.Pushed > before:
+		next = someDone
+	}
+	return next, violations, err
 }
 
 // write decides what to push: what the host lost, wraps for newcomers, and what
@@ -170,7 +195,7 @@ func (r *round) moreWaits(updates []gitstore.RefUpdate) (bool, error) {
 
 // afterPush notes what landed. The own lane is then read like everybody else's:
 // one way in for every entry. lost says that somebody was faster somewhere.
-func (s *Space) afterPush(ctx context.Context, res *SyncResult, updates []gitstore.RefUpdate, pushed *gitstore.Pushed) (lost bool, err error) {
+func (s *Space) afterPush(ctx context.Context, res *SyncResult, updates []gitstore.RefUpdate, pushed *gitstore.Pushed) (lost bool, violations []string, err error) {
 	shown := map[string]wire.ObjectID{}
 	for _, u := range updates {
 		switch err := pushed.Results[u.Name]; {
@@ -180,7 +205,7 @@ func (s *Space) afterPush(ctx context.Context, res *SyncResult, updates []gitsto
 			lost = true
 		default:
 			res.Refused++
-			res.Warnings = append(res.Warnings, fmt.Sprintf("%s: %v", u.Name, err))
+			res.warn("%s: %v", u.Name, err)
 		}
 	}
 	err = s.db.Update(ctx, func(v *view.Tx) error {
@@ -199,11 +224,12 @@ func (s *Space) afterPush(ctx context.Context, res *SyncResult, updates []gitsto
 		if err := r.readOwn(ctx, shown); err != nil {
 			return err
 		}
+		violations = r.found
 		after, err := v.PendingCount()
 		res.Pushed += max(0, before-after)
 		return err
 	})
-	return lost, err
+	return lost, violations, err
 }
 
 // readOwn reads back what this device pushed.
