@@ -113,9 +113,13 @@ func (r *round) applyEntry(l *lane, stored []byte) (wait string, err error) {
 }
 
 func (r *round) openEntry(l *lane, stored []byte) (*merge.LaneEntry, error) {
+	return r.openAt(l, l.log.Len(), stored)
+}
+
+func (r *round) openAt(l *lane, index uint64, stored []byte) (*merge.LaneEntry, error) {
 	dev := wire.DeviceKeyHash(l.device.Key)
 	key := r.secret.LaneKey(r.epoch().O, dev)
-	plain, err := key.Open(seal.LaneAD(r.epoch().O, dev, l.log.Len()), stored, wire.MaxEntry)
+	plain, err := key.Open(seal.LaneAD(r.epoch().O, dev, index), stored, wire.MaxEntry)
 	if err != nil {
 		return nil, l.wrong("it does not open: %v", err)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/espace-git/espace-git/gitstore"
 	"github.com/espace-git/espace-git/identity"
 	"github.com/espace-git/espace-git/internal/wire"
+	"github.com/espace-git/espace-git/membership"
 	"github.com/espace-git/espace-git/seal"
 )
 
@@ -69,9 +70,13 @@ func (r *round) newKeys(ref string, tip wire.ObjectID) error {
 }
 
 // keysCommit notes whom a member's device let in. Whoever reads wraps judges them
-// by the commitment, so this only says who made them.
+// by the commitment, so this only says who made them. A device that is not let in
+// itself has nothing to hand on.
 func (r *round) keysCommit(c gitstore.CommitRef) (chain.Verified, error) {
-	v, err := r.verified(c, chain.Keys, r.roster().Device)
+	v, err := r.verified(c, chain.Keys, func(id wire.DeviceID) (membership.Device, bool) {
+		d, ok := r.roster().Device(id)
+		return d, ok && r.roster().MayWriteLane(id)
+	})
 	if err != nil {
 		return v, err
 	}
@@ -79,7 +84,7 @@ func (r *round) keysCommit(c gitstore.CommitRef) (chain.Verified, error) {
 	if err != nil {
 		return v, err
 	}
-	if chain.AddsHash(added) != *v.Adds {
+	if chain.AddsHashOf(added) != *v.Adds {
 		return v, errors.New("its files are not the ones that were signed")
 	}
 	for name := range added {
@@ -99,12 +104,12 @@ func wrapKey(o wire.Hash, recipient string, wrapper wire.DeviceID) []byte {
 	return slices.Concat(o[:], []byte(recipient), wrapper[:])
 }
 
-// keysAdded is what a commit adds to its parent's tree, with content: wraps are
-// small, and Adds covers them by SHA-256.
-func (r *round) keysAdded(c gitstore.CommitRef) (map[string][]byte, error) {
-	if c.Err != nil {
-		return nil, c.Err
-	}
+// maxAdded bounds the files of one keys commit: every device of a space, and more.
+const maxAdded = 4 * wire.MaxDevices
+
+// keysAdded is what a commit adds to its parent's tree, by path: Adds covers it by
+// SHA-256. One blob may stand under many names, so that each is read once.
+func (r *round) keysAdded(c gitstore.CommitRef) (map[string]wire.Hash, error) {
 	files, err := r.wraps(c.Tree)
 	if err != nil {
 		return nil, err
@@ -116,11 +121,22 @@ func (r *round) keysAdded(c gitstore.CommitRef) (map[string][]byte, error) {
 		}
 		maps.DeleteFunc(files, func(name string, id wire.ObjectID) bool { return before[name] == id })
 	}
-	added := make(map[string][]byte, len(files))
+	if len(files) > maxAdded {
+		return nil, fmt.Errorf("it adds %d files, limit %d", len(files), maxAdded)
+	}
+	added := make(map[string]wire.Hash, len(files))
+	sums := map[wire.ObjectID]wire.Hash{}
 	for name, id := range files {
-		if added[name], err = r.s.repo.Blob(id, maxWrap); err != nil {
-			return nil, err
+		sum, ok := sums[id]
+		if !ok {
+			wrap, err := r.s.repo.Blob(id, maxWrap)
+			if err != nil {
+				return nil, err
+			}
+			sum = wire.Sum(wrap)
+			sums[id] = sum
 		}
+		added[name] = sum
 	}
 	return added, nil
 }
@@ -162,34 +178,65 @@ func (r *round) wraps(tree wire.ObjectID) (map[string]wire.ObjectID, error) {
 	return out, nil
 }
 
-// takeSecret looks through all wraps for this device and takes the first that
-// fits the commitment in the verified ledger. Who pushed it does not matter.
+// takeSecret looks through all wraps for this device, those in older commits too,
+// since anyone who may push can hide them under a commit without them, and takes the
+// first that fits the commitment in the verified ledger. Who pushed it does not matter.
 func (r *round) takeSecret(tip wire.ObjectID) error {
 	if !r.roster().MayWriteLane(r.me.Device) {
 		return nil
 	}
-	files, err := r.wrapsOf(tip)
+	commits, err := r.s.repo.Commits([]wire.ObjectID{tip}, nil, maxCommits)
 	if err != nil {
 		r.warn("keys: %v", err)
 		return nil
 	}
 	mine := seal.RecipientName(r.s.keys.Device().Recipient())
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		if path.Dir(name) != mine {
+	seen := map[wire.ObjectID]bool{}
+	for _, c := range slices.Backward(commits) {
+		if c.Err != nil {
 			continue
 		}
-		file, err := r.s.repo.Blob(files[name], maxWrap)
-		if err != nil {
-			continue
-		}
-		if err := r.acceptWrap(name, file); err != nil {
-			return err
-		}
-		if !r.secret.IsZero() {
-			return nil
+		for _, w := range r.wrapsFor(mine, c.Tree, seen) {
+			file, err := r.s.repo.Blob(w.ID, maxWrap)
+			if err != nil {
+				continue
+			}
+			if err := r.acceptWrap(path.Join(mine, w.Name), file); err != nil || !r.secret.IsZero() {
+				return err
+			}
 		}
 	}
 	return nil
+}
+
+// wrapsFor lists the wraps for one recipient in a tree that were not seen yet.
+func (r *round) wrapsFor(recipient string, tree wire.ObjectID, seen map[wire.ObjectID]bool) (out []gitstore.TreeEntry) {
+	if seen[tree] {
+		return nil
+	}
+	seen[tree] = true
+	root, err := r.s.repo.Tree(tree)
+	if err != nil {
+		return nil // a stranger's
+	}
+	for _, dir := range root {
+		if dir.Name != recipient || dir.Mode != gitstore.ModeDir || seen[dir.ID] {
+			continue
+		}
+		seen[dir.ID] = true
+		files, err := r.s.repo.Tree(dir.ID)
+		if err != nil {
+			continue
+		}
+		for _, f := range files {
+			n, err := seal.ParseWrapPath(path.Join(recipient, f.Name))
+			if _, known := r.roster().Device(n.Wrapper); err == nil && known && f.Mode == gitstore.ModeFile && !seen[f.ID] {
+				seen[f.ID] = true
+				out = append(out, f)
+			}
+		}
+	}
+	return out
 }
 
 func (r *round) acceptWrap(name string, file []byte) error {

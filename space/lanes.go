@@ -165,11 +165,23 @@ func laneStates(v *view.Tx, o wire.Hash) iter.Seq2[*lane, error] {
 	}
 }
 
+// held is how many bytes wait for something that they depend on.
+func (l *lane) held() (size int) {
+	for _, e := range l.pending {
+		size += len(e)
+	}
+	return size
+}
+
 // readLane offers the commits that are new on a lane to its reader, oldest first.
 // Git parents carry objects and prove nothing: what counts is what the device
 // signed (DESIGN 3 "Reading a chain").
 func (r *round) readLane(l *lane, ref string, tip wire.ObjectID) error {
 	if tip == r.tips[ref] {
+		return nil
+	}
+	if l.held() > wire.MaxPush {
+		r.warn("%s: nothing more is read of it before what is held can be applied", ref)
 		return nil
 	}
 	commits, stands, err := r.advance(ref, tip, "the lane of "+r.deviceName(l.device.ID))
@@ -207,11 +219,12 @@ func (r *round) pieces(l *lane, ref string, commits []gitstore.CommitRef) ([]cha
 }
 
 func (r *round) readPieces(l *lane, commits []gitstore.CommitRef) (pieces []chain.Piece, of []gitstore.CommitRef, junk []string) {
+	read := map[wire.ObjectID][]byte{}
 	for _, c := range commits {
 		v, err := r.laneCommit(l, c)
 		var entries map[uint64][]byte
 		if err == nil {
-			entries, err = r.entries(c.Tree)
+			entries, err = r.entries(c.Tree, read)
 		}
 		if err != nil {
 			junk = append(junk, fmt.Sprintf("commit %.10s: %v", c.ID, firstLine(err.Error())))
@@ -227,7 +240,8 @@ func (r *round) laneCommit(l *lane, c gitstore.CommitRef) (chain.Verified, error
 }
 
 // entries reads the entries that a lane commit's tree adds.
-func (r *round) entries(tree wire.ObjectID) (map[uint64][]byte, error) {
+// One blob may stand at many places; read keeps it, so that it is in memory once.
+func (r *round) entries(tree wire.ObjectID, read map[wire.ObjectID][]byte) (map[uint64][]byte, error) {
 	root, err := r.s.repo.Tree(tree)
 	if err != nil {
 		return nil, err
@@ -240,13 +254,20 @@ func (r *round) entries(tree wire.ObjectID) (map[uint64][]byte, error) {
 		return nil, err
 	}
 	out := make(map[uint64][]byte, len(files))
+	size := 0
 	for _, f := range files {
 		i, err := strconv.ParseUint(f.Name, 10, 64)
 		if err != nil || f.Mode != gitstore.ModeFile || chain.EntryPath(i) != "entries/"+f.Name {
 			return nil, fmt.Errorf("%q is no name of an entry", f.Name)
 		}
-		if out[i], err = r.s.repo.Blob(f.ID, wire.MaxEntry); err != nil {
-			return nil, err
+		if read[f.ID] == nil {
+			if read[f.ID], err = r.s.repo.Blob(f.ID, wire.MaxEntry); err != nil {
+				return nil, err
+			}
+		}
+		out[i] = read[f.ID]
+		if size += len(out[i]); size > wire.MaxPush {
+			return nil, fmt.Errorf("it adds more than %d bytes of entries", wire.MaxPush)
 		}
 	}
 	return out, nil

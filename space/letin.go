@@ -41,18 +41,24 @@ func (r *round) letIn() (map[string][]byte, error) {
 	return add, nil
 }
 
+// needsWrap: nobody can tell whether another's wrap is good, so a device whose word
+// counts alone adds its own unless one like it has: else any member could lock
+// newcomers out by wrapping garbage for them first.
 func (r *round) needsWrap(d membership.Device) (bool, error) {
-	if d.ID == r.me.Device || r.expiredUnseen(d) {
+	if d.ID == r.me.Device {
 		return false, nil
 	}
 	makers, err := r.wrappers(d)
-	switch {
-	case err != nil, slices.Contains(makers, r.me.Device):
+	if err != nil || slices.Contains(makers, r.me.Device) {
 		return false, err
-	case len(makers) == 0:
+	}
+	if len(makers) > 0 {
+		if needed, err := r.shouldWitness(d, makers); err != nil || !needed {
+			return false, err
+		}
 		return true, nil
 	}
-	return r.shouldWitness(d)
+	return !r.expiredUnseen(d), nil
 }
 
 // wrappers are the devices that signed a wrap for d in the open epoch.
@@ -67,23 +73,18 @@ func (r *round) wrappers(d membership.Device) (makers []wire.DeviceID, err error
 	return makers, nil
 }
 
-// shouldWitness: d has a wrap, but nobody whose word counts alone has signed a
-// ledger with d in it, and this device's word does.
-func (r *round) shouldWitness(d membership.Device) (bool, error) {
+// shouldWitness: d has wraps and has not come in by them, none of them is by a
+// device whose word counts alone, and this device's word does.
+func (r *round) shouldWitness(d membership.Device, makers []wire.DeviceID) (bool, error) {
 	w, ok := r.roster().Witnesses(d.ID)
 	if !ok || !w.Enough([]wire.DeviceID{r.me.Device}) {
 		return false, nil
 	}
-	for _, id := range slices.Concat(w.Inviter, w.Owners) {
-		var n uint64
-		if _, err := getValue(r.v, bucketPlace, id[:], &n); err != nil {
-			return false, err
-		}
-		if n >= w.Join.Number {
-			return false, nil
-		}
+	if slices.ContainsFunc(makers, func(id wire.DeviceID) bool { return w.Enough([]wire.DeviceID{id}) }) {
+		return false, nil
 	}
-	return true, nil
+	_, spoke, err := r.v.Get(bucketPlace, d.ID[:]) // only who has the secret, and was witnessed, writes
+	return !spoke, err
 }
 
 // expiredUnseen: the join was first seen after its invite's expiry by the own

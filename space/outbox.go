@@ -65,7 +65,7 @@ func (r *round) maySign(l *lane) (bool, error) {
 	switch {
 	case l == nil || r.me.Role == "":
 		return false, nil
-	case r.ownShort > 0:
+	case r.ownLaneShort(l) > 0:
 		r.warn("others have seen %d entries of this device's own lane, the host shows %d: nothing is signed until it shows them all", r.ownShort, l.reader.Head().Len)
 		return false, nil
 	case l.SetAside != "" || len(l.pending) > 0:
@@ -80,6 +80,23 @@ func (r *round) maySign(l *lane) (bool, error) {
 		r.warn("waiting for a witness: no device of the inviter or an owner has confirmed this one yet; writes stay here until then")
 	}
 	return ok, err
+}
+
+// ownLaneShort looks at what is held, too: behind an entry that waits for something
+// else may stand one that has seen more of the own lane than the host shows.
+func (r *round) ownLaneShort(own *lane) uint64 {
+	for _, l := range r.lanes {
+		for i, stored := range l.pending {
+			e, err := r.openAt(l, l.log.Len()+uint64(i), stored)
+			if err != nil {
+				break // nothing after it counts
+			}
+			if seen, ok := findSeen(e.Seen, own.device.ID); ok && seen.Len > own.reader.Head().Len {
+				r.ownShort = max(r.ownShort, seen.Len)
+			}
+		}
+	}
+	return r.ownShort
 }
 
 // loadOutbox is what was signed before, or else what the journal has waiting.
