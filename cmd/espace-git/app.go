@@ -59,11 +59,16 @@ func (a *app) home() (string, error) {
 	return filepath.Join(config, "espace-git"), nil
 }
 
+var transports = []string{"auto", "git", "inprocess"}
+
 // options are those of the SDK, as flags and environment have them.
 func (a *app) options() (space.Options, error) {
 	home, err := a.home()
 	if err != nil {
 		return space.Options{}, err
+	}
+	if !slices.Contains(transports, a.transport) {
+		return space.Options{}, usagef(hintTransport, badTransport, a.transport)
 	}
 	o := space.Options{Home: home, Passphrase: a.passphrase(askUnlock), Git: a.transport, Progress: a.progress()}
 	if o.NoAgent = a.env["ESPACE_AGENT"] == "off"; !o.NoAgent {

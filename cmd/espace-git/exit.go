@@ -91,8 +91,8 @@ func classify(err error) (code int, hint string) {
 	return exitFailed, hint
 }
 
-// finish reports err and returns the exit code.
-func (a *app) finish(err error) int {
+// finish reports err and returns the exit code. help is the command to ask when nothing ran at all.
+func (a *app) finish(err error, help string) int {
 	a.clearProgress()
 	if err == nil {
 		return exitOK
@@ -101,7 +101,7 @@ func (a *app) finish(err error) int {
 		err = context.Canceled
 	}
 	if known := (*fault)(nil); !a.started && !errors.As(err, &known) {
-		err = usage(err, hintHelp)
+		err = usage(err, help)
 	}
 	code, hint := classify(err)
 	a.report(err, code, a.named(hint))

@@ -36,7 +36,8 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer, env []string)
 	a := newApp(ctx, args, stdin, stdout, stderr, env)
 	root := a.root()
 	root.SetArgs(args[1:])
-	return a.finish(root.ExecuteContext(ctx))
+	c, err := root.ExecuteContextC(ctx)
+	return a.finish(err, commandPath(c)+" --help")
 }
 
 // programName is what hints tell the user to type: called as git-espace, git is the program.

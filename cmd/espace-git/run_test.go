@@ -37,6 +37,8 @@ func TestUsageErrors(t *testing.T) {
 		{[]string{"nonsense"}, exitUsage, "unknown command"},
 		{[]string{"member", "lst"}, exitUsage, "hint: espace-git member list"},
 		{[]string{"select"}, exitUsage, "accepts 1 arg"},
+		{[]string{"member", "role", "x"}, exitUsage, "hint: espace-git member role --help"},
+		{[]string{"unlock", "--transport", "pigeon"}, exitUsage, "hint: the transports are"},
 		{[]string{"select", "t", "--nonsense"}, exitUsage, "unknown flag"},
 		{[]string{"select", "t", "--limit", "x"}, exitUsage, "invalid argument"},
 		{[]string{"-C", dir, "status"}, exitNoSpace, "hint: go to the space's folder"},

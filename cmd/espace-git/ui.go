@@ -113,6 +113,7 @@ const (
 	unknownCommand        = "unknown command %q for %q"
 	remoteOnlyOne         = "a remote %q: further remotes, as mirrors, are not there yet; the first one is called origin"
 	noHome                = "there is no folder for this user's keys"
+	badTransport          = "--transport: there is no transport %q"
 	noKeys                = "there are no keys of yours in %s"
 	noTerminal            = "%s is needed, and there is no terminal to ask"
 	emptyAnswer           = "the answer is empty"
@@ -148,9 +149,9 @@ const (
 
 // What to do about it: a command to paste where there is one.
 const (
-	hintHelp           = "espace-git --help"
 	hintNoHome         = "set ESPACE_HOME to a folder"
 	hintNoKeys         = "set ESPACE_HOME to the folder that holds your keys"
+	hintTransport      = "the transports are auto, git and inprocess"
 	hintFlag           = "give %s"
 	hintNoSpace        = "go to the space's folder (or give -C DIR), or make one:  espace-git init DIR --name NAME --as YOU"
 	hintAddress        = "use https or ssh; plain http and paths only on this machine"
@@ -160,7 +161,7 @@ const (
 	hintPassphraseFile = "put the passphrase in the first line of a file that only you can read"
 	hintNoPassphrase   = "name a file with a passphrase in ESPACE_PASSPHRASE_FILE, or give --no-passphrase"
 	hintLocked         = "run  espace-git unlock  on a terminal, or name a file with the passphrase in ESPACE_PASSPHRASE_FILE"
-	hintDamaged        = "keep the folder; what was synced comes back by a link from your other device (espace-git device add) or from a member"
+	hintDamaged        = "espace-git doctor   (makes the local store anew; what was never pushed is lost with it)"
 	hintNotMine        = "this device may not have been let in yet:  espace-git sync"
 	hintForbidden      = "your role, or the state of an invite, does not allow it; see  espace-git member list"
 	hintWaiting        = "a member must sync first; then try again:  espace-git sync"
