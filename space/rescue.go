@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -50,7 +49,7 @@ func Rescue(ctx context.Context, dir string, o Options) (did []string, err error
 }
 
 func lostStore(err error) bool {
-	return errors.Is(err, ErrDamaged) || errors.Is(err, ErrStoreKey) || errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrNotMine)
+	return errors.Is(err, ErrDamaged) || errors.Is(err, ErrStoreKey)
 }
 
 // reopenWithout opens a space with a new, empty store.

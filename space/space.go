@@ -97,6 +97,9 @@ func Open(ctx context.Context, dir string, o Options) (*Space, error) {
 func open(ctx context.Context, root string, id wire.Hash, keys *identity.Keyring, o Options) (*Space, error) {
 	marker := filepath.Join(root, markerDir)
 	db, err := view.Open(filepath.Join(marker, storeFile), keys.StoreKey())
+	if errors.Is(err, fs.ErrNotExist) {
+		err = join(ErrDamaged, err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("opening space: %w", err)
 	}
