@@ -1,6 +1,7 @@
 package space
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -53,6 +54,20 @@ func (l *ledger) take(roster *membership.Roster, entries []*membership.Entry) {
 func (l *ledger) clone() *ledger {
 	n := l.len()
 	return &ledger{roster: l.roster, entries: l.entries[:n:n], envelopes: l.envelopes[:n:n]}
+}
+
+// within is l if the store has all of it, else an empty ledger: what a transaction
+// wrote that failed later is not in the store.
+func (l *ledger) within(v *view.Tx) (*ledger, error) {
+	if l == nil || l.len() == 0 {
+		return new(ledger), nil
+	}
+	last := l.len() - 1
+	stored, _, err := v.Get(bucketLedger, wire.U64(uint64(last)))
+	if err != nil || bytes.Equal(stored, l.envelopes[last]) {
+		return l, err
+	}
+	return new(ledger), nil
 }
 
 func (l *ledger) len() int { return len(l.entries) }

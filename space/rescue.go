@@ -12,7 +12,8 @@ import (
 	"github.com/espace-git/espace-git/view"
 )
 
-// storeAside is where a store goes that does not open any more.
+// storeAside is how the folder's name begins where a store goes that does not open
+// any more.
 const storeAside = "store-damaged"
 
 // Rescue makes the local store of a space anew, when it is lost or too damaged to
@@ -44,7 +45,7 @@ func Rescue(ctx context.Context, dir string, o Options) (did []string, err error
 	}
 	return []string{
 		"made the local store anew from the keys and the local git repository",
-		"the old one is in " + filepath.Join(markerDir, storeAside) + "; what it had and never pushed is lost",
+		"the old one is in " + filepath.Join(markerDir, storeAside+"-*") + "; what it had and never pushed is lost",
 	}, nil
 }
 
@@ -92,14 +93,15 @@ func reopenWithout(root string, o Options) (*Space, error) {
 
 // setAside moves all files of the old store away.
 func setAside(marker string) error {
-	aside := filepath.Join(marker, storeAside)
-	if err := os.RemoveAll(aside); err != nil {
-		return err
-	}
-	if err := os.Mkdir(aside, 0o700); err != nil {
-		return err
-	}
 	old, err := filepath.Glob(filepath.Join(marker, storeFile+"*"))
+	if err != nil || len(old) == 0 {
+		return err
+	}
+	// What an earlier run set aside stays: it may hold what was never pushed.
+	aside, err := os.MkdirTemp(marker, storeAside+"-")
+	if err != nil {
+		return err
+	}
 	for _, name := range old {
 		err = errors.Join(err, os.Rename(name, filepath.Join(aside, filepath.Base(name))))
 	}

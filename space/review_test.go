@@ -578,3 +578,63 @@ func TestReviewNamesAreHarmless(t *testing.T) {
 		t.Errorf("%d bytes: %.20q", len(got), got)
 	}
 }
+
+// What a transaction read that failed later was not read.
+func TestReviewLedgerOfFailedTransaction(t *testing.T) {
+	_, alice, bob, _ := trio(t)
+	if _, err := alice.Invite(t.Context(), InviteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	host, err := bob.host()
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown, err := bob.fetchAll(t.Context(), host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	full := errors.New("disk full")
+	err = bob.db.Update(t.Context(), func(v *view.Tx) error {
+		r, err := bob.newRound(v, &SyncResult{})
+		if err != nil {
+			return err
+		}
+		if err := r.read(t.Context(), shown); err != nil {
+			return err
+		}
+		if err := bob.rebuild(t.Context(), v); err != nil {
+			return err
+		}
+		return full
+	})
+	if !errors.Is(err, full) {
+		t.Fatal(err)
+	}
+	bob.syncs()
+	bob.Close()
+	if bob.Space, err = Open(t.Context(), bob.dir, bob.opts); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := bob.Verify(t.Context(), VerifyOptions{Full: true}); err != nil {
+		t.Errorf("%+v %v", v, err)
+	}
+	if i, err := bob.Invites(t.Context()); err != nil || len(i) != 3 {
+		t.Errorf("bob has %d invites, %v", len(i), err)
+	}
+}
+
+// A store that was set aside may hold what was never pushed: a second run keeps it.
+func TestReviewSetAsideTwice(t *testing.T) {
+	marker := t.TempDir()
+	for _, content := range []string{"the journal", "another"} {
+		if err := os.WriteFile(filepath.Join(marker, storeFile), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := setAside(marker); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if kept, err := filepath.Glob(filepath.Join(marker, storeAside+"*", storeFile)); err != nil || len(kept) != 2 {
+		t.Errorf("kept: %q, %v", kept, err)
+	}
+}

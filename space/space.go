@@ -209,9 +209,9 @@ func (s *Space) connectTo(repo *gitstore.Repo, url string) (gitstore.Remote, err
 func (s *Space) ledgerAt(v *view.Tx) (*ledger, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	l := s.cached
-	if l == nil {
-		l = new(ledger)
+	l, err := s.cached.within(v)
+	if err != nil {
+		return nil, err
 	}
 	var stored [][]byte
 	for pair, err := range v.From(bucketLedger, nil, wire.U64(uint64(l.len()))) {
