@@ -82,6 +82,10 @@ func (a *app) command(path string) *cobra.Command {
 }
 
 func unknown(c *cobra.Command, name string) error {
+	path := strings.TrimSpace(strings.TrimPrefix(c.CommandPath(), c.Root().CommandPath()) + " " + name)
+	if instead, ok := notBuilt[path]; ok {
+		return usagef(instead, notBuiltYet, path)
+	}
 	hint := c.CommandPath() + " --help"
 	if near := c.SuggestionsFor(name); len(near) > 0 {
 		hint = c.CommandPath() + " " + near[0]

@@ -110,6 +110,7 @@ const (
 // What went wrong. What the SDK says stands as it is.
 const (
 	interrupted           = "interrupted"
+	notBuiltYet           = "%q is not built in this version"
 	unknownCommand        = "unknown command %q for %q"
 	remoteOnlyOne         = "a remote %q: further remotes, as mirrors, are not there yet; the first one is called origin"
 	noHome                = "there is no folder for this user's keys"
@@ -187,4 +188,22 @@ const (
 	hintRefusedPush    = "nothing of the push was taken; espace-git sync  tries again with what the host has now"
 	hintListen         = "give --listen 127.0.0.1:0 for any free port"
 	hintOpenHost       = "listen on 127.0.0.1, or give --yes"
+)
+
+// notBuilt are commands that are agreed and are not there yet, each with what to do meanwhile.
+var notBuilt = map[string]string{
+	"seal": seeStatus, "rotate": seeStatus, "shred": seeStatus, "retention": seeStatus, "fork": seeStatus, "heal": "espace-git sync",
+	"leave": removeMeanwhile, "member remove": removeMeanwhile, "member verify": "espace-git member words NAME",
+	"device remove": removeMeanwhile, "device rename": "espace-git device list",
+	"recover": "keep the recovery sheet: a later version reads it", "identity": "espace-git member words NAME",
+	"remote remove": "espace-git remote list", "remote promote": "espace-git remote list",
+	"conflicts": "espace-git log --refused", "set-aside": "espace-git status",
+	"action": "espace-git insert --help", "list": "espace-git schema show", "text": "espace-git schema show", "file": "espace-git schema show",
+	"git": seeStatus, "serve": seeStatus, "hook install": "espace-git hook pre-receive --help",
+	"merge-driver": seeStatus, "filter-process": seeStatus, "textconv": seeStatus, "protect": seeStatus,
+}
+
+const (
+	seeStatus       = "espace-git --help   (shows what this version has)"
+	removeMeanwhile = "until then, found another space with the others, and take the push rights on the host away"
 )
