@@ -1,8 +1,10 @@
 package space
 
 import (
+	"bytes"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/espace-git/espace-git/internal/wire"
 	"github.com/espace-git/espace-git/membership"
@@ -17,6 +19,7 @@ const (
 	nameMailbox = 'b' // the private half
 	nameSchema  = 's' // by entry number: the schema, canonical
 	nameSpace   = 'n'
+	nameTaken   = 't' // a name in lower case → who had it first
 	nameCut     = 'c'
 )
 
@@ -133,7 +136,10 @@ func (r *round) direct(e *membership.Entry, items membership.Items) error {
 		if e.Kind == membership.KindDeviceAdd {
 			return nil // a further device does not rename its member
 		}
-		return put(nameMember, d[:], membership.ItemMemberName)
+		if err := put(nameMember, d[:], membership.ItemMemberName); err != nil {
+			return err
+		}
+		return r.ownName(d)
 	}
 	switch b := e.Body.(type) {
 	case *membership.GenesisBody:
@@ -161,4 +167,22 @@ func (r *round) direct(e *membership.Entry, items membership.Items) error {
 		return named(b.Device.ID())
 	}
 	return nil
+}
+
+// ownName shows who came later under a name that a member has by that name and the
+// beginning of its ID: what is said of the one must not be taken for the other.
+func (r *round) ownName(member wire.DeviceID) error {
+	name := text(r.v, nameMember, member[:])
+	if name == "" {
+		return nil
+	}
+	key := nameKey(nameTaken, []byte(strings.ToLower(name)))
+	first, taken, err := r.v.Get(bucketName, key)
+	switch {
+	case err != nil || bytes.Equal(first, member[:]):
+		return err
+	case !taken:
+		return r.v.Put(bucketName, key, member[:])
+	}
+	return r.v.Put(bucketName, nameKey(nameMember, member[:]), []byte(name+" ("+member.String()[:8]+")"))
 }

@@ -638,3 +638,60 @@ func TestReviewSetAsideTwice(t *testing.T) {
 		t.Errorf("kept: %q, %v", kept, err)
 	}
 }
+
+// Whoever may push puts more on a lane than anybody reads: junk, and the host has
+// taken nothing back.
+func TestReviewTooBigOnTop(t *testing.T) {
+	h, alice, bob, _ := trio(t)
+	big := filepath.Join(t.TempDir(), "big")
+	if err := os.WriteFile(big, make([]byte, gitstore.MaxObject+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	lane := h.lane(alice)
+	index := "GIT_INDEX_FILE=" + filepath.Join(t.TempDir(), "index")
+	blob := h.git("hash-object", "-w", big)
+	cmd := exec.Command("git", "update-index", "--add", "--cacheinfo", "100644,"+blob+",x")
+	cmd.Dir, cmd.Env = h.dir, append(os.Environ(), index)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v %s", err, out)
+	}
+	cmd = exec.Command("git", "write-tree")
+	cmd.Dir, cmd.Env = h.dir, append(os.Environ(), index)
+	tree, err := cmd.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := h.git("rev-parse", lane)
+	h.git("update-ref", lane, h.git("commit-tree", strings.TrimSpace(string(tree)), "-m", "x", "-p", lane))
+	bob.syncs()
+	if got := h.git("rev-parse", lane); got != before {
+		t.Errorf("the lane is at %s, want %s", got, before)
+	}
+	alice.writes("goes on")
+	alice.syncs()
+	bob.syncs()
+	if a, b := alice.texts(), bob.texts(); !slices.Equal(a, b) {
+		t.Errorf("alice has %q, bob %q", a, b)
+	}
+}
+
+// One who takes another's name is told from it, in whatever is said of the two.
+func TestReviewTakenName(t *testing.T) {
+	_, alice, bob, carol := trio(t)
+	mallory := newPeer(t, "Bob")
+	mallory.joins(alice, InviteOptions{})
+	for _, p := range []*peer{alice, mallory, bob, carol} {
+		p.syncs()
+	}
+	for _, p := range []*peer{alice, bob, carol, mallory} {
+		err := p.look(t.Context(), func(r *round) error {
+			if a, b := r.deviceName(bob.device()), r.deviceName(mallory.device()); a != "bob" || !strings.HasPrefix(b, "Bob (") {
+				t.Errorf("%s sees %q and %q", p.name, a, b)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package space
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -338,6 +339,14 @@ func (r *round) strangers(host *display) {
 func (r *round) missing(host *display) error {
 	for ref := range r.tips {
 		if _, ok := host.tip(ref); ok {
+			continue
+		}
+		if errors.Is(host.failed[ref], gitstore.ErrTooBig) {
+			// Anyone who may push can put too much on top. What lies under it can't be
+			// read, so nothing shows that it was taken back.
+			if err := r.junk(ref, host.at(ref), host.failed[ref]); err != nil {
+				return err
+			}
 			continue
 		}
 		n, _ := r.s.refs.Parse(ref)
