@@ -270,6 +270,9 @@ func git(t *testing.T, dir string, args ...string) string {
 
 var transports = []string{"git", "inprocess"}
 
+// once are variants that one transport is enough for: the one to leave out is named.
+var once = map[string]string{"http-existing-readme": "inprocess", "http-branches-only": "git", "http-protected-branch": "inprocess"}
+
 func TestHosts(t *testing.T) {
 	for name, host := range map[string]func(*testing.T) *repository{
 		"path": func(t *testing.T) *repository {
@@ -307,6 +310,9 @@ func TestHosts(t *testing.T) {
 			t.Run(name+"/"+transport, func(t *testing.T) {
 				if testing.Short() && name != "http" {
 					t.Skip("one kind of host in short mode")
+				}
+				if once[name] == transport && os.Getenv("ESPACE_SLOW") == "" {
+					t.Skipf("%s: the variant does not touch what the transports do differently; ESPACE_SLOW=1 tells it, too", name)
 				}
 				if name != "ssh" { // it sets the environment
 					t.Parallel()
