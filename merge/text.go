@@ -228,13 +228,10 @@ func (t *Text) parentsOf(c *TextChange, known int) ([]int32, error) {
 func (t *Text) append(op *TextOp, known int, fresh bool) (int, bool) {
 	if skip := min(known, op.Del); skip < op.Del {
 		pos, n := int32(op.Pos), int32(op.Del-skip)
-		switch {
-		case !op.Back:
+		if op.Back {
+			t.log.erase(pos-int32(skip), n, fresh)
+		} else {
 			t.log.delete(pos, n, fresh)
-		default:
-			for pos -= int32(skip); n > 0; pos, n, fresh = pos-1, n-1, false {
-				t.log.delete(pos, 1, fresh)
-			}
 		}
 		known, fresh = known-skip, false
 	} else {

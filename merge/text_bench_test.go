@@ -89,3 +89,35 @@ func BenchmarkTextMerge(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkTextOpen opens a saved text: to read it alone, and with its history.
+func BenchmarkTextOpen(b *testing.B) {
+	for _, name := range []string{"automerge-paper", "friendsforever"} {
+		_, changes := benchTrace(b, name)
+		var t Text
+		for _, c := range changes {
+			mustAdd(b, &t, c)
+		}
+		saved := SaveText(&t)
+		b.Run(name+"/read", func(b *testing.B) {
+			for b.Loop() {
+				if _, err := ReadText(saved); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(len(saved)), "saved-B")
+		})
+		b.Run(name+"/load", func(b *testing.B) {
+			for b.Loop() {
+				if _, err := LoadText(saved); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run(name+"/save", func(b *testing.B) {
+			for b.Loop() {
+				SaveText(&t)
+			}
+		})
+	}
+}

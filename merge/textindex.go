@@ -4,14 +4,21 @@ import "math/bits"
 
 // textIndex maps ranges of numbers to values: only where a range begins is
 // stored, as one bit, with the values of each 64 numbers side by side. So a
-// change of one range touches one value, and the whole takes about 4 bytes a
-// range and 3 bits a number.
+// change of one range touches one value, and all takes about 4 bytes a range
+// and 3 bits a number. Where no range begins in 1024 numbers, as in a long
+// deletion of nothing that a hostile device claims, almost nothing is stored.
 type textIndex struct {
-	first int32 // number of the first bit
-	pages []textPage
-	sums  []uint64 // one bit for each page that has a range's begin
-	vals  []int32
-	free  [7][]int32 // free places in vals, by the logarithm of their size
+	first  int32       // number of the first bit
+	table  []int32     // for each 1024 numbers, their block and one, or 0
+	sums   []uint64    // one bit for each entry of table that is not 0
+	blocks []textBlock // of 16 pages
+	vals   []int32
+	free   [7][]int32 // free places in vals, by the logarithm of their size
+}
+
+type textBlock struct {
+	pages [16]textPage
+	have  uint32 // one bit for each page with a begin
 }
 
 type textPage struct {
@@ -20,23 +27,35 @@ type textPage struct {
 }
 
 func (x *textIndex) reset(first int32) {
-	x.first, x.pages, x.sums, x.vals = first, x.pages[:0], x.sums[:0], x.vals[:0]
+	x.first, x.table, x.sums, x.blocks, x.vals = first, x.table[:0], x.sums[:0], x.blocks[:0], x.vals[:0]
 	for i := range x.free {
 		x.free[i] = x.free[i][:0]
 	}
 }
 
+// page is the page of a number, made if need be.
+func (x *textIndex) page(k int32) *textPage {
+	t := int(k >> 10)
+	for t >= len(x.table) {
+		x.table = append(x.table, 0)
+	}
+	for t>>6 >= len(x.sums) {
+		x.sums = append(x.sums, 0)
+	}
+	if x.table[t] == 0 {
+		x.blocks = append(x.blocks, textBlock{})
+		x.table[t] = int32(len(x.blocks))
+		x.sums[t>>6] |= 1 << (t & 63)
+	}
+	b := &x.blocks[x.table[t]-1]
+	b.have |= 1 << (k >> 6 & 15)
+	return &b.pages[k>>6&15]
+}
+
 // set says that a range begins at k, with this value.
 func (x *textIndex) set(k, value int32) {
 	k -= x.first
-	p, bit := int(k>>6), uint64(1)<<(k&63)
-	for p >= len(x.pages) {
-		x.pages = append(x.pages, textPage{})
-	}
-	for p>>6 >= len(x.sums) {
-		x.sums = append(x.sums, 0)
-	}
-	page := &x.pages[p]
+	page, bit := x.page(k), uint64(1)<<(k&63)
 	rank := int32(bits.OnesCount64(page.starts & (bit - 1)))
 	if page.starts&bit != 0 {
 		x.vals[page.vals+rank] = value
@@ -49,7 +68,6 @@ func (x *textIndex) set(k, value int32) {
 	copy(x.vals[page.vals+rank+1:page.vals+n+1], x.vals[page.vals+rank:page.vals+n])
 	x.vals[page.vals+rank] = value
 	page.starts |= bit
-	x.sums[p>>6] |= 1 << (p & 63)
 }
 
 // grow makes room for more than the n values of a page, a power of two or 0.
@@ -73,27 +91,36 @@ func (x *textIndex) grow(page *textPage, n int32) {
 // be one.
 func (x *textIndex) get(k int32) (value, start int32) {
 	k -= x.first
-	p := int(k >> 6)
-	if p >= len(x.pages) {
-		p, k = len(x.pages)-1, 63
+	if t := int(k >> 10); t < len(x.table) && x.table[t] > 0 {
+		b := &x.blocks[x.table[t]-1]
+		p := k >> 6 & 15
+		if below := b.pages[p].starts & (^uint64(0) >> (63 - k&63)); below != 0 {
+			return x.value(&b.pages[p], below, k>>6)
+		}
+		if have := b.have & (1<<p - 1); have != 0 {
+			p = int32(bits.Len32(have)) - 1
+			return x.value(&b.pages[p], b.pages[p].starts, k>>10<<4+p)
+		}
 	}
-	below := x.pages[p].starts & (^uint64(0) >> (63 - k&63))
-	if below == 0 {
-		p = x.before(p)
-		below = x.pages[p].starts
-	}
-	page := &x.pages[p]
-	top := 63 - bits.LeadingZeros64(below)
-	return x.vals[int(page.vals)+bits.OnesCount64(below)-1], x.first + int32(p<<6+top)
+	t := x.before(min(int(k>>10), len(x.table)))
+	b := &x.blocks[x.table[t]-1]
+	p := int32(bits.Len32(b.have)) - 1
+	return x.value(&b.pages[p], b.pages[p].starts, int32(t)<<4+p)
 }
 
-// before is the last page before p that has a begin.
-func (x *textIndex) before(p int) int {
-	s := p >> 6
-	below := x.sums[s] & (uint64(1)<<(p&63) - 1)
+// value is that of the last begin among those of the n-th page.
+func (x *textIndex) value(page *textPage, starts uint64, n int32) (value, start int32) {
+	top := bits.Len64(starts) - 1
+	return x.vals[int(page.vals)+bits.OnesCount64(starts)-1], x.first + n<<6 + int32(top)
+}
+
+// before is the last entry of the table before one that is not 0.
+func (x *textIndex) before(t int) int {
+	s := (t - 1) >> 6
+	below := x.sums[s] & (^uint64(0) >> (63 - (t-1)&63))
 	for below == 0 {
 		s--
 		below = x.sums[s]
 	}
-	return s<<6 + 63 - bits.LeadingZeros64(below)
+	return s<<6 + bits.Len64(below) - 1
 }

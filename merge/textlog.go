@@ -70,6 +70,22 @@ func (l *textLog) delete(pos, n int32, fresh bool) {
 	l.end += n
 }
 
+// erase appends n backspaces, the first at pos.
+func (l *textLog) erase(pos, n int32, fresh bool) {
+	if n == 1 {
+		l.delete(pos, n, fresh)
+		return
+	}
+	if k := len(l.runs); !fresh && k > 0 {
+		if r := &l.runs[k-1]; r.kind == textErase && pos == r.pos-(l.end-r.lv) {
+			l.end += n
+			return
+		}
+	}
+	l.runs = append(l.runs, textOpRun{l.end, pos, int32(len(l.content)), -1, textErase})
+	l.end += n
+}
+
 // at is the index of the run that holds lv.
 func (l *textLog) at(lv int32) int {
 	i := len(l.runs) - 1

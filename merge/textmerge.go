@@ -135,7 +135,15 @@ func (t *Text) catchUp(to int32) {
 	} else if base >= t.walker.next {
 		t.walker.reset(base, size) // what it has is of no more use
 	}
+	t.replay(to)
+}
+
+// replay lets the walker have all events before the given one, from its base on.
+func (t *Text) replay(to int32) {
 	w := t.walker
+	if w.next >= to {
+		return
+	}
 	for i := t.graph.at(w.next); w.next < to; i++ {
 		run := &t.graph.runs[i]
 		parents := run.parents
