@@ -57,7 +57,7 @@ func Create(ctx context.Context, dir string, c CreateOptions, o Options) (*Space
 	if err != nil {
 		return nil, nil, fmt.Errorf("creating space: %w", err)
 	}
-	if s, err := resume(ctx, dir, stepFound, o); s != nil || err != nil {
+	if s, err := resume(ctx, dir, stepFound, o, func(*Space, underWay) error { return nil }); s != nil || err != nil {
 		if err != nil {
 			return nil, nil, fmt.Errorf("creating space: %w", err)
 		}

@@ -86,9 +86,9 @@ func (s *Space) finishJoin(ctx context.Context, request []byte) error {
 
 var errJoined = errors.New("the join is in the ledger")
 
-// resume finishes what an earlier run in this directory began; nil if there is
-// nothing of the kind.
-func resume(ctx context.Context, dir, step string, o Options) (*Space, error) {
+// resume finishes what an earlier run in this directory began, if fits says that
+// it is what is wanted now; nil if there is nothing of the kind.
+func resume(ctx context.Context, dir, step string, o Options, fits func(*Space, underWay) error) (*Space, error) {
 	abs, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, err
@@ -103,6 +103,9 @@ func resume(ctx context.Context, dir, step string, o Options) (*Space, error) {
 	u, err := s.loadUnderWay(ctx)
 	if err == nil && u.Step != step {
 		err = usage("there is a space in %s already", abs)
+	}
+	if err == nil {
+		err = fits(s, u)
 	}
 	if err == nil {
 		err = s.finish(ctx)

@@ -86,7 +86,8 @@ func Join(ctx context.Context, dir, link string, j JoinOptions, o Options) (*Spa
 }
 
 func join1(ctx context.Context, vault *identity.Vault, dir string, l membership.Link, j JoinOptions, o Options) (*Space, []byte, error) {
-	if s, err := resume(ctx, dir, stepJoin, o); s != nil || err != nil {
+	again := func(s *Space, u underWay) error { return s.askAgain(ctx, u, l, j) }
+	if s, err := resume(ctx, dir, stepJoin, o, again); s != nil || err != nil {
 		return s, nil, err
 	}
 	site, err := newSite(dir)
@@ -138,6 +139,25 @@ func (s *Space) newcomer(v *view.Tx, as string) error {
 		return err
 	}
 	return (self{Device: own, Member: wire.MemberIDOf(own)}).save(v)
+}
+
+// askAgain: the join that is under way is by this link, or is made by it now: that
+// of another link may never be let in.
+func (s *Space) askAgain(ctx context.Context, u underWay, l membership.Link, j JoinOptions) error {
+	if s.id != l.Space {
+		return usage("a join of another space was begun in %s: finish it with `espace-git sync`, or join in another directory", s.dir)
+	}
+	q, err := membership.DecodeJoinRequest(u.Request)
+	if err != nil || q.Body.Invite.Hash == l.Invite.Hash {
+		return err
+	}
+	unlock, err := s.lockSync(ctx)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	_, err = s.ask(ctx, l, j)
+	return err
 }
 
 // ask reads the ledger and makes the join: what any member may put into it. It is

@@ -695,3 +695,68 @@ func TestReviewTakenName(t *testing.T) {
 		}
 	}
 }
+
+// A join that was begun is gone on with, but not in the place of another one.
+func TestReviewJoinByAnotherLink(t *testing.T) {
+	h, alice, _, _ := trio(t)
+	stranger := newPeer(t, "stranger")
+	stranger.founds(newBare(t).dir)
+	link := func(by *peer) *Invitation {
+		i, err := by.Invite(t.Context(), InviteOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return i
+	}
+	first := link(alice)
+	dave := newPeer(t, "dave")
+	s, _, err := Join(t.Context(), dave.dir, first.Link, JoinOptions{As: "dave"}, dave.opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// As if it had been killed before the push, and the link been revoked since.
+	h.git("update-ref", "refs/heads/main", h.git("rev-parse", "main~1"))
+	if err := alice.RevokeInvite(t.Context(), first.ID); err != nil {
+		t.Fatal(err)
+	}
+	err = s.db.Update(t.Context(), func(v *view.Tx) error {
+		l, err := membership.ParseLink(first.Link)
+		if err != nil {
+			return err
+		}
+		last := wire.U64(l.Invite.Number + 1)
+		if err := v.Delete(bucketLedger, last); err != nil {
+			return err
+		}
+		if err := v.Delete(bucketTip, []byte(s.refs.Ledger)); err != nil {
+			return err
+		}
+		s.cached = nil
+		r, err := s.newRound(v, &SyncResult{})
+		if err != nil {
+			return err
+		}
+		q, err := s.joinRequest(r, l, JoinOptions{As: "dave"})
+		if err != nil {
+			return err
+		}
+		request, err := q.Encode()
+		if err != nil {
+			return err
+		}
+		return underWay{Step: stepJoin, Request: request}.save(v)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	if s, _, err := Join(t.Context(), dave.dir, link(stranger).Link, JoinOptions{As: "dave"}, dave.opts); !errors.Is(err, ErrUsage) {
+		t.Errorf("joined %v in the place of another space: %v", s, err)
+	}
+	if dave.Space, _, err = Join(t.Context(), dave.dir, link(alice).Link, JoinOptions{As: "dave"}, dave.opts); err != nil {
+		t.Fatal(err)
+	}
+	alice.syncs()
+	dave.syncs()
+	dave.isIn(StateActive)
+}
