@@ -184,5 +184,10 @@ func (r *round) ownName(member wire.DeviceID) error {
 	case !taken:
 		return r.v.Put(bucketName, key, member[:])
 	}
-	return r.v.Put(bucketName, nameKey(nameMember, member[:]), []byte(name+" ("+member.String()[:8]+")"))
+	return r.v.Put(bucketName, nameKey(nameMember, member[:]), []byte(laterName(name, wire.MemberIDOf(member))))
+}
+
+// laterName is how a name is shown that somebody else had before.
+func laterName(name string, member wire.MemberID) string {
+	return name + " (" + member.String()[:8] + ")"
 }

@@ -42,7 +42,7 @@ func deviceName(v *view.Tx, roster *membership.Roster, d wire.DeviceID) string {
 func findMember(v *view.Tx, roster *membership.Roster, name string) (membership.Member, error) {
 	var found []membership.Member
 	for _, m := range roster.Members() {
-		if memberName(v, m.ID) == name || len(name) >= 4 && strings.HasPrefix(m.ID.String(), name) {
+		if shown := memberName(v, m.ID); shown == name || strings.EqualFold(shown, laterName(name, m.ID)) || len(name) >= 4 && strings.HasPrefix(m.ID.String(), name) {
 			found = append(found, m)
 		}
 	}
