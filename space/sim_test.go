@@ -34,6 +34,9 @@ import (
 func TestSimulation(t *testing.T) {
 	t.Parallel()
 	span := 6 * time.Second
+	if testing.Short() {
+		span = 2 * time.Second
+	}
 	if d, err := time.ParseDuration(os.Getenv("ESPACE_SIM")); err == nil {
 		span = d
 	}
@@ -90,6 +93,7 @@ type simDevice struct {
 	acked   []string            // values of acknowledged writes
 	backups map[string][]string // a copy of the directory → what was acknowledged then
 	hidden  bool                // the host hides some of its lane
+	fresh   bool                // restored, and has not synced since: what was on its disk is on the host only
 }
 
 func simulate(t *testing.T, w *world, seed uint64) {
@@ -194,9 +198,9 @@ func (s *sim) sync(d *simDevice, ctx context.Context) {
 	s.note("%s syncs: +%d -%d %v %q", d.name, r.Fetched, r.Pushed, err, r.Warnings)
 	switch {
 	case err == nil:
-		d.hidden = false
+		d.hidden, d.fresh = false, false
 	case errors.Is(err, space.ErrViolation):
-		d.hidden = false
+		d.hidden, d.fresh = false, false
 		if !s.lied {
 			s.t.Errorf("%s accuses an honest host: %v", d.name, err)
 		}
@@ -210,7 +214,7 @@ func (s *sim) sync(d *simDevice, ctx context.Context) {
 
 // crash: the process goes away at some moment of a sync.
 func (s *sim) crash(d *simDevice) {
-	ctx, cancel := context.WithTimeout(s.t.Context(), time.Duration(s.rnd.IntN(60_000))*time.Microsecond)
+	ctx, cancel := context.WithTimeout(s.t.Context(), time.Duration(s.rnd.ExpFloat64()*float64(12*time.Millisecond)))
 	defer cancel()
 	s.note("%s crashes", d.name)
 	s.sync(d, ctx)
@@ -246,7 +250,7 @@ func (s *sim) restore(d *simDevice) {
 		}
 	}
 	s.note("%s is restored: %d of %d writes left", d.name, len(acked), len(d.acked))
-	d.acked = acked
+	d.acked, d.fresh = acked, true
 	d.s.Close()
 	if err := os.RemoveAll(d.dir); err != nil {
 		s.t.Fatal(err)
@@ -255,11 +259,19 @@ func (s *sim) restore(d *simDevice) {
 	d.again()
 }
 
-// rollback: the host takes back a lane, or the ledger, as far as it likes.
+// rollback: the host takes back a lane, the ledger or the keys, as far as it likes.
 func (s *sim) rollback(d *simDevice) {
+	if s.rnd.IntN(3) == 0 {
+		ref := []string{wire.DefaultRefs.Ledger, wire.DefaultRefs.Keys(wire.Epoch{O: s.space})}[s.rnd.IntN(2)]
+		s.lied = true
+		s.note("the host takes back some of %s", ref)
+		commits := strings.Fields(s.h.git("rev-list", "--first-parent", ref))
+		s.h.set(ref, commits[s.rnd.IntN(len(commits))])
+		return
+	}
 	lane := wire.DefaultRefs.Lane(wire.Epoch{O: s.space}, d.keyring(d.dir).Device().ID())
 	refs := s.h.refs()
-	if refs[lane] == "" {
+	if refs[lane] == "" || d.fresh { // a lost disk and a host that deletes: nobody can help
 		return
 	}
 	s.lied, d.hidden = true, true
@@ -339,7 +351,8 @@ func (s *sim) judge() {
 		}
 		signed := s.signed(d)
 		for _, v := range d.acked {
-			if signed[v] != 1 {
+			// A restored device may delete again what it had deleted.
+			if again := strings.HasPrefix(v, "delete "); signed[v] == 0 || signed[v] > 1 && !again {
 				s.t.Errorf("%s: the write %s, which was acknowledged, counts %d times", d.name, v, signed[v])
 			}
 		}
