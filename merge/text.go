@@ -3,6 +3,7 @@ package merge
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"unicode/utf8"
 
@@ -10,7 +11,8 @@ import (
 )
 
 // MaxTextEvents bounds the code points that are ever inserted into and deleted
-// from one text; a change that would go beyond it is refused.
+// from one text; a change that would go beyond it, or beyond 2 GiB of inserted
+// text, is refused.
 const MaxTextEvents = 1<<30 - 1
 
 var (
@@ -63,10 +65,11 @@ type Text struct {
 	lanes  textLanes
 	log    textLog
 	rope   textRope
-	head   []int32 // the version of the rope, ascending
-	merged int32   // events that the rope has
-	walker *textWalker
-	lowest []int32 // see base
+	head   []int32     // the version of the rope, ascending
+	merged int32       // events that the rope has
+	walker *textWalker // for merges
+	full   *textWalker // see whole
+	lowest []int32     // see base
 	order  textOrder
 
 	parents []int32  // of Add and catchUp
@@ -116,7 +119,7 @@ func (t *Text) Edit(d wire.DeviceID, pos, del int, s string) error {
 	if t.merged < t.log.end {
 		t.Merge(nil)
 	}
-	n, err := t.check(TextOp{Pos: pos, Del: del, Text: s}, int(t.log.end))
+	n, err := t.check(TextOp{Pos: pos, Del: del, Text: s}, int(t.log.end), len(t.log.content))
 	if err != nil {
 		return err
 	}
@@ -154,8 +157,9 @@ func (t *Text) dominate(before int) {
 	}
 }
 
-// check counts an operation's events, of which there are so many already.
-func (t *Text) check(op TextOp, have int) (int, error) {
+// check counts an operation's events. So many events and bytes of inserted text
+// are there before it.
+func (t *Text) check(op TextOp, have, content int) (int, error) {
 	if op.Pos < 0 || op.Pos > MaxTextEvents || op.Del < 0 || op.Del > MaxTextEvents || op.Back && op.Del > op.Pos+1 {
 		return 0, fmt.Errorf("%w: %d code points at %d", ErrTextChange, op.Del, op.Pos)
 	}
@@ -169,7 +173,7 @@ func (t *Text) check(op TextOp, have int) (int, error) {
 	if op.Back && ins > 0 {
 		return 0, fmt.Errorf("%w: backspaces with a text", ErrTextChange)
 	}
-	if op.Del+ins > MaxTextEvents-have {
+	if op.Del+ins > MaxTextEvents-have || len(op.Text) > math.MaxInt32-content {
 		return 0, ErrTextFull
 	}
 	return op.Del + ins, nil
@@ -179,13 +183,13 @@ func (t *Text) check(op TextOp, have int) (int, error) {
 // Events known already are passed over, so that a change may come again or
 // overlap. The merged text stays as it is until Merge.
 func (t *Text) Add(c *TextChange) error {
-	total := 0
+	total, content := 0, len(t.log.content)
 	for i := range c.Ops {
-		n, err := t.check(c.Ops[i], int(t.log.end)+total)
+		n, err := t.check(c.Ops[i], int(t.log.end)+total, content)
 		if err != nil {
 			return fmt.Errorf("operation %d: %w", i, err)
 		}
-		total += n
+		total, content = total+n, content+len(c.Ops[i].Text)
 	}
 	known := int(t.lanes.next(c.First.Device)) - int(c.First.Seq)
 	if known < 0 {

@@ -98,7 +98,10 @@ func BenchmarkTextOpen(b *testing.B) {
 		for _, c := range changes {
 			mustAdd(b, &t, c)
 		}
-		saved := SaveText(&t)
+		saved, err := SaveText(&t)
+		if err != nil {
+			b.Fatal(err)
+		}
 		b.Run(name+"/read", func(b *testing.B) {
 			for b.Loop() {
 				if _, err := ReadText(saved); err != nil {
@@ -116,7 +119,9 @@ func BenchmarkTextOpen(b *testing.B) {
 		})
 		b.Run(name+"/save", func(b *testing.B) {
 			for b.Loop() {
-				SaveText(&t)
+				if _, err := SaveText(&t); err != nil {
+					b.Fatal(err)
+				}
 			}
 		})
 	}

@@ -10,7 +10,10 @@ import (
 // checkSaved saves and loads a text.
 func checkSaved(t textTB, x *Text) *Text {
 	t.Helper()
-	b := SaveText(x)
+	b, err := SaveText(x)
+	if err != nil {
+		t.Fatal(err)
+	}
 	checkText(t, x)
 	text, err := ReadText(b)
 	if err != nil || text != x.String() {
@@ -70,7 +73,10 @@ func TestTextSaveTraces(t *testing.T) {
 			for _, c := range changesOf(&tr[0]) {
 				mustAdd(t, &x, c)
 			}
-			b := SaveText(&x)
+			b, err := SaveText(&x)
+			if err != nil {
+				t.Fatal(err)
+			}
 			t.Logf("%d bytes for %d events and a text of %d bytes", len(b), x.Events(), len(tr[0].End))
 			if len(b) > limit {
 				t.Errorf("%d bytes, limit %d", len(b), limit)

@@ -126,7 +126,10 @@ func TestTextSavedVectors(t *testing.T) {
 			name string
 			text *Text
 		}{{"1 empty", new(Text)}, {"2 branches", sampleText(t)}} {
-			b := SaveText(x.text)
+			b, err := SaveText(x.text)
+			if err != nil {
+				t.Fatal(err)
+			}
 			out = append(out, vector{Name: x.name, Hex: hex.EncodeToString(b), Says: say(x.text)})
 		}
 		writeVectors(t, file, out)

@@ -65,9 +65,9 @@ func (t *Text) branches(i int) int {
 	return stop
 }
 
-// Forget drops what makes the next merge of concurrent changes fast. It is made
-// anew when it is needed.
-func (t *Text) Forget() { t.walker = nil }
+// Forget drops what makes the next merge of concurrent changes, and questions
+// about places and authors, fast. It is made anew when it is needed.
+func (t *Text) Forget() { t.walker, t.full = nil, nil }
 
 // follow applies events that have seen all others: their positions are those of
 // the text as it reads.
@@ -135,12 +135,11 @@ func (t *Text) catchUp(to int32) {
 	} else if base >= t.walker.next {
 		t.walker.reset(base, size) // what it has is of no more use
 	}
-	t.replay(to)
+	t.replay(t.walker, to)
 }
 
-// replay lets the walker have all events before the given one, from its base on.
-func (t *Text) replay(to int32) {
-	w := t.walker
+// replay lets a walker have all events before the given one, from its base on.
+func (t *Text) replay(w *textWalker, to int32) {
 	if w.next >= to {
 		return
 	}

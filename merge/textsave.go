@@ -27,17 +27,27 @@ const textVersion = 1
 //	            graph (n, parents, distance of each from the run's begin)…
 //	kinds       (4·n+kind)… for operations, cut where a run of the graph ends
 //	positions   the distance from where the operation before left the cursor…
-func SaveText(t *Text) []byte {
+//
+// The error is ErrTextFull if a column is too long.
+func SaveText(t *Text) ([]byte, error) {
 	t.Merge(nil)
 	text := t.rope.appendTo(nil)
-	c := t.columns()
-	b := []byte{textVersion}
-	b = appendPacked(b, text, nil)
-	b = appendPacked(b, t.dead(), tailOf(text))
-	for _, column := range c {
-		b = appendPacked(b, column, nil)
+	columns := [][]byte{text, t.dead()}
+	for _, c := range t.columns() {
+		columns = append(columns, c)
 	}
-	return b
+	b := []byte{textVersion}
+	for i, c := range columns {
+		if len(c) > maxColumn {
+			return nil, fmt.Errorf("saving text: %w: column %d has %d bytes", ErrTextFull, i, len(c))
+		}
+		var dictionary []byte
+		if i == 1 {
+			dictionary = tailOf(text)
+		}
+		b = appendPacked(b, c, dictionary)
+	}
+	return b, nil
 }
 
 // columns are devices, graph, kinds and positions.
@@ -86,14 +96,19 @@ func (r *textOpRun) cursor(n int32) int32 {
 	return r.pos
 }
 
-// whole is a walker that has all merged events since the first.
+// whole is a walker that has all merged events since the first. It is kept
+// beside the one for merges, which begins as late as it can.
 func (t *Text) whole() *textWalker {
-	if t.walker == nil || t.walker.base >= 0 {
-		t.walker = &textWalker{graph: &t.graph, log: &t.log, lanes: &t.lanes}
-		t.walker.reset(-1, 0)
+	if w := t.walker; t.full == nil && w != nil && w.base < 0 {
+		t.replay(w, t.merged)
+		return w
 	}
-	t.replay(t.merged)
-	return t.walker
+	if t.full == nil {
+		t.full = &textWalker{graph: &t.graph, log: &t.log, lanes: &t.lanes}
+		t.full.reset(-1, 0)
+	}
+	t.replay(t.full, t.merged)
+	return t.full
 }
 
 // textLiving is a run of living items and the byte of the text where it begins.
@@ -241,6 +256,6 @@ func (t *Text) restore(text, dead []byte) error {
 	for i := range t.log.runs {
 		t.log.runs[i].text = offsets[i]
 	}
-	t.log.content, t.rope = content, ropeOf(text)
+	t.log.content, t.rope, t.full = content, ropeOf(text), nil
 	return nil
 }
