@@ -71,6 +71,7 @@ type Text struct {
 	full   *textWalker // see whole
 	lowest []int32     // see base
 	order  textOrder
+	work   int // of all devices
 
 	parents []int32  // of Add and catchUp
 	before  [1]int32 // of Merge

@@ -15,6 +15,7 @@ type laneStory struct {
 	texts   []*Text
 	hub     Text
 	merges  []time.Duration
+	check   bool
 	pending []int // bursts since the device met the hub
 }
 
@@ -68,6 +69,9 @@ func (s *laneStory) meet(t testing.TB, i int) {
 	x.Merge(nil)
 	s.merges = append(s.merges, time.Since(start))
 	s.pending[i] = 0
+	if s.check {
+		checkText(t, x)
+	}
 }
 
 // play goes on until so many events were made.
@@ -84,6 +88,7 @@ func (s *laneStory) play(t testing.TB, events int) {
 
 func TestTextLanes(t *testing.T) {
 	s := newLaneStory(5, 3)
+	s.check = true
 	s.play(t, 12_000)
 	for round := range 2 {
 		for i := range s.texts {

@@ -29,6 +29,7 @@ type textLane struct {
 	device wire.DeviceID
 	next   int32         // its next sequence number
 	runs   []textLaneRun // ascending in seq
+	work   int           // see Text.Work
 }
 
 type textLaneRun struct{ seq, lv, n int32 }

@@ -1,25 +1,65 @@
 package merge
 
-import "slices"
+import (
+	"math"
+	"slices"
+
+	"github.com/espace-git/espace-git/internal/wire"
+)
 
 // Merge brings the text up to date with all events that were added. Each change
-// of the text as it reads is told to emit, if that is not nil, in order.
-func (t *Text) Merge(emit func(TextSplice)) {
+// of the text as it reads is told to emit, if that is not nil, in order; emit
+// must leave the text alone.
+func (t *Text) Merge(emit func(TextSplice)) { t.merge(math.MaxInt, emit) }
+
+// MergeSome is Merge, but stops once the work is beyond the limit, and says
+// whether all is merged. The work is counted in events that are applied, undone
+// or redone; a single run of events is never cut. Two devices that write
+// for long without having seen each other, in changes that arrive by turns, cost
+// work in the square of their number.
+func (t *Text) MergeSome(limit int, emit func(TextSplice)) bool {
+	t.merge(limit, emit)
+	return t.merged == t.log.end
+}
+
+func (t *Text) merge(limit int, emit func(TextSplice)) {
 	if t.merged == t.log.end {
 		return
 	}
 	t.emit = emit
-	first := t.graph.at(t.merged)
+	first, start := t.graph.at(t.merged), t.work
 	t.checkBase()
 	t.lowestParents(first)
-	for i := first; i < len(t.graph.runs); {
+	for i := first; i < len(t.graph.runs) && t.work-start <= limit; {
 		if !t.step(i) {
-			i = t.branches(i)
+			i = t.branches(i, limit == math.MaxInt)
 			continue
 		}
 		i++
 	}
 	t.emit = nil
+}
+
+// TextWork says how much work the merges of a device's events took, see MergeSome.
+type TextWork struct {
+	Device wire.DeviceID
+	Work   int
+}
+
+// Work tells for each device what its events cost since the text was made or
+// loaded, where they did not simply go on from all others.
+func (t *Text) Work() (out []TextWork) {
+	for i := range t.lanes.lanes {
+		out = append(out, TextWork{t.lanes.lanes[i].device, t.lanes.lanes[i].work})
+	}
+	return out
+}
+
+// count puts down the walker's work to the device of an event.
+func (t *Text) count(lv int32, w *textWalker) {
+	t.lanes.lanes[t.lanes.owners[t.lanes.owner(lv)].lane].work += w.work
+	t.work += w.work
+	w.work = 0
 }
 
 // step applies what is not merged of a run, if that has seen all else.
@@ -47,17 +87,19 @@ func (t *Text) rest(run *textGraphRun, from int32) (int32, []int32) {
 func (t *Text) finish(to int32, parents []int32) { t.head = advance(t.head, to-1, parents) }
 
 // branches applies the runs from one on, as far as they may be put into another
-// order, and says where it stopped: at a run that all later ones build on.
-func (t *Text) branches(i int) int {
+// order, and says where it stopped: at a run that all later ones build on, or
+// after the first.
+func (t *Text) branches(i int, all bool) int {
 	t.catchUp(t.merged)
 	shift, stop := len(t.graph.runs)-len(t.lowest), i+1
-	for stop < len(t.graph.runs) && t.lowest[stop-shift] < t.graph.runs[stop].from {
+	for all && stop < len(t.graph.runs) && t.lowest[stop-shift] < t.graph.runs[stop].from {
 		stop++
 	}
 	for _, k := range t.order.of(&t.graph, i, stop) {
 		run := &t.graph.runs[k]
 		from, parents := t.rest(run, t.merged)
 		t.walker.walk(from, run.to, parents, t)
+		t.count(from, t.walker)
 		t.finish(run.to, parents)
 	}
 	t.merged = t.graph.runs[stop-1].to
@@ -149,7 +191,9 @@ func (t *Text) replay(w *textWalker, to int32) {
 		if w.next > run.from {
 			parents = append(t.parents[:0], w.next-1)
 		}
-		w.walk(w.next, min(to, run.to), parents, nil)
+		from := w.next
+		w.walk(from, min(to, run.to), parents, nil)
+		t.count(from, w)
 	}
 }
 

@@ -22,7 +22,7 @@ type textWalker struct {
 	next    int32   // the first event that the tree does not have
 
 	inA, inB []textRange
-	moves    int // ranges undone and redone in all
+	work     int // events undone, redone and applied
 }
 
 // textTarget says which items a run of events deletes: item, item+step, …
@@ -50,6 +50,7 @@ func (w *textWalker) reset(base, size int32) {
 // walk applies the events from … to-1 of one run of the graph, which are the next.
 func (w *textWalker) walk(from, to int32, parents []int32, sink textSink) {
 	w.prepare(parents)
+	w.work += int(to - from)
 	for i := w.log.at(from); from < to; i++ {
 		stop := min(to, w.log.stop(i))
 		op := w.log.part(i, from, stop)
@@ -73,11 +74,11 @@ func (w *textWalker) prepare(version []int32) {
 	}
 	w.inA, w.inB = w.graph.diff(w.at, version, w.inA[:0], w.inB[:0])
 	for _, r := range w.inA {
-		w.moves += int(r.to - r.from)
+		w.work += int(r.to - r.from)
 		w.retreat(r.from, r.to)
 	}
 	for i := len(w.inB) - 1; i >= 0; i-- {
-		w.moves += int(w.inB[i].to - w.inB[i].from)
+		w.work += int(w.inB[i].to - w.inB[i].from)
 		w.advance(w.inB[i].from, w.inB[i].to)
 	}
 	w.tree.settle()
