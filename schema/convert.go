@@ -118,7 +118,20 @@ func convert(c *Column, v any) (any, error) {
 	return nil, mismatch(c.Type, v)
 }
 
-func mismatch(t Type, v any) error { return fmt.Errorf("%w: %T is no %s", ErrValue, v, t) }
+func mismatch(t Type, v any) error { return fmt.Errorf("%w: %s is no %s", ErrValue, kindOf(v), t) }
+
+// kindOf names what a value is, in words where JSON has them.
+func kindOf(v any) string {
+	switch v := v.(type) {
+	case json.Number:
+		return "number " + cut(v.String())
+	case map[string]any:
+		return "a JSON object"
+	case []any:
+		return "a JSON list"
+	}
+	return fmt.Sprintf("%T", v)
+}
 
 // convertRaw takes a JSON value as it stands in a document: for a json column
 // it is the value itself.
@@ -139,11 +152,14 @@ func convertRaw(c *Column, raw json.RawMessage) (any, error) {
 
 // decodeScalar decodes a JSON value without losing digits or characters.
 func decodeScalar(text string) (any, error) {
+	if !utf8.ValidString(text) || loneSurrogate(text) {
+		return nil, fmt.Errorf("%w: JSON is not Unicode text", ErrValue)
+	}
 	dec := json.NewDecoder(strings.NewReader(text))
 	dec.UseNumber()
 	var v any
 	err := dec.Decode(&v)
-	if err != nil || dec.InputOffset() != int64(len(text)) || !utf8.ValidString(text) || loneSurrogate(text) {
+	if err != nil || dec.InputOffset() != int64(len(text)) {
 		return nil, fmt.Errorf("%w: not JSON", ErrValue)
 	}
 	return v, nil
@@ -199,7 +215,7 @@ func parseInt(s string) (any, error) {
 	if n, err := strconv.ParseInt(s, 10, 64); err == nil {
 		return n, nil
 	}
-	if f, err := strconv.ParseFloat(s, 64); err == nil && plainNumber(s) {
+	if f, err := strconv.ParseFloat(s, 64); err == nil && plainNumber(s) && strings.ContainsAny(s, ".eE") {
 		return integral(f)
 	}
 	return nil, fmt.Errorf("%w: %s is no integer of 64 bits", ErrValue, strconv.QuoteToASCII(cut(s)))

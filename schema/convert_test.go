@@ -54,6 +54,16 @@ func TestConvert(t *testing.T) {
 	}
 }
 
+func TestRefusalsNameTheValue(t *testing.T) {
+	for in, want := range map[string]string{
+		`9223372036854775808`: `"9223372036854775808" is no integer of 64 bits`, `{"a":1}`: "a JSON object", `[]`: "a JSON list", `"\ud800"`: "not Unicode text",
+	} {
+		if _, err := Convert(&Column{Name: "c", Type: Int}, json.RawMessage(in)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %q", in, err, want)
+		}
+	}
+}
+
 func TestConvertRefuses(t *testing.T) {
 	for _, c := range []struct {
 		typ Type
