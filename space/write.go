@@ -3,6 +3,7 @@ package space
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 
@@ -213,7 +214,7 @@ func (tx *Tx) rowID(row Row) (uuid.UUID, error) {
 	if !ok {
 		return tx.s.newRowID()
 	}
-	text, ok := given.(string)
+	text, ok := unquoted(given).(string)
 	if !ok {
 		return uuid.Nil, usage("id must be a UUID in text form")
 	}
@@ -243,7 +244,7 @@ func (tx *Tx) cells(t *schema.Table, row Row, insert bool) ([]merge.Cell, error)
 
 // memberID lets a member column take a member's name where only one has it.
 func memberID(v *view.Tx, given any) any {
-	name, ok := given.(string)
+	name, ok := unquoted(given).(string)
 	if !ok {
 		return given
 	}
@@ -251,6 +252,19 @@ func memberID(v *view.Tx, given any) any {
 		return id
 	}
 	return given
+}
+
+// unquoted is the text that a JSON value is, or the value as it came.
+func unquoted(v any) any {
+	raw, ok := v.(json.RawMessage)
+	if !ok {
+		return v
+	}
+	var s string
+	if err := json.Unmarshal(raw, &s); err != nil {
+		return v
+	}
+	return s
 }
 
 // memberNamed is the ID of the one member who has the name.

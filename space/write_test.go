@@ -1,6 +1,7 @@
 package space_test
 
 import (
+	"encoding/json"
 	"errors"
 	"path/filepath"
 	"slices"
@@ -82,5 +83,22 @@ func TestSyncTellsOfNewcomers(t *testing.T) {
 	newPerson(t, "dave").join(alice.invite())
 	if r := bob.sync(); !slices.Equal(r.LetIn, []string{"dave"}) {
 		t.Errorf("let in %q", r.LetIn)
+	}
+}
+
+func TestRawJSONNamesMembersAndRows(t *testing.T) {
+	s := newLocal(t, tree)
+	const id = "01900000-0000-7000-8000-000000000001"
+	got, err := s.Insert(t.Context(), "nodes", space.Row{"id": json.RawMessage(`"` + id + `"`), "owner": json.RawMessage(`"alice"`)})
+	if err != nil || got != id {
+		t.Fatalf("got %s, %v", got, err)
+	}
+	for _, bad := range []string{`5`, `{}`, `"nobody"`, `"\ud800"`} {
+		if _, err := s.Insert(t.Context(), "nodes", space.Row{"owner": json.RawMessage(bad)}); !errors.Is(err, space.ErrUsage) {
+			t.Errorf("owner %s: %v", bad, err)
+		}
+		if _, err := s.Insert(t.Context(), "nodes", space.Row{"id": json.RawMessage(bad)}); !errors.Is(err, space.ErrUsage) {
+			t.Errorf("id %s: %v", bad, err)
+		}
 	}
 }
