@@ -2,7 +2,7 @@ package main
 
 import (
 	"bufio"
-	"encoding/csv"
+	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -35,12 +35,8 @@ func (a *app) export(s *space.Space, q space.Query, format string) error {
 	out := bufio.NewWriterSize(a.out, 64<<10)
 	write := func(r space.Row) error { return writeJSON(out, r) }
 	if format == formatCSV {
-		c := csv.NewWriter(out)
-		defer c.Flush()
-		if err := c.Write(columns); err != nil {
-			return err
-		}
-		write = a.csvRow(c, columns)
+		fmt.Fprint(out, csvLine(mapped(columns, func(c string) any { return c }), clean))
+		write = a.csvRow(out, columns)
 	}
 	if err := a.exportRows(s, q, write); err != nil {
 		return err
@@ -77,17 +73,13 @@ func writeJSON(w io.Writer, row space.Row) error {
 }
 
 // csvRow writes cells as they are into a file or pipe, which an import reads back; on a terminal they are escaped.
-func (a *app) csvRow(c *csv.Writer, columns []string) func(space.Row) error {
+func (a *app) csvRow(out io.Writer, columns []string) func(space.Row) error {
 	show := func(s string) string { return s }
 	if _, shown := terminal(a.out); shown {
 		show = clean
 	}
 	return func(row space.Row) error {
-		err := c.Write(mapped(columns, func(name string) string { return show(text(row[name])) }))
-		c.Flush()
-		if err == nil {
-			err = c.Error()
-		}
+		_, err := io.WriteString(out, csvLine(mapped(columns, func(name string) any { return row[name] }), show))
 		return err
 	}
 }

@@ -83,11 +83,11 @@ espace-git update tasks ID --null due`},
 		`espace-git sql 'select done, count(*) as n from tasks group by done'`},
 	"watch": {"Print changes as they happen", `One JSON object per line and change, until interrupted: {"kind":"insert|update|delete","row":{…}}. It syncs meanwhile.`,
 		`espace-git watch tasks --where "done = false"`},
-	"import": {"Add rows from a file", `CSV (the first line names the columns; an empty cell is no value) or JSON lines; - is stdin. Rows go in batches of
-1000, each one transaction. A row may bring its id.`,
+	"import": {"Add rows from a file", `CSV or JSON lines; - is stdin. In CSV the first line names the columns, an empty cell is no value, and a quoted
+empty cell ("") is the empty text. Rows go in batches of 1000, each one transaction. A row may bring its id.`,
 		`espace-git import tasks tasks.csv
 espace-git import tasks - --format jsonl < tasks.jsonl`},
-	"export": {"Print a table as JSON lines or CSV", "JSON lines lose nothing.", "espace-git export tasks --format csv > tasks.csv"},
+	"export": {"Print a table as JSON lines or CSV", "An import reads back what is printed. In CSV an empty cell is no value, and a quoted empty cell (\"\") the empty text.", "espace-git export tasks --format csv > tasks.csv"},
 	"log": {"Show the changelog", `States: local, pushed, witnessed, sealed, parked, refused, lost. Nothing disappears silently.`,
 		`espace-git log --table tasks --member Bob --limit 20`},
 	"pending": {"Show what waits to be pushed", "", ""},

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 
+	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
 	"github.com/espace-git/espace-git/space"
@@ -39,7 +41,8 @@ func (a *app) importRows(s *space.Space, tableName, name string, f importFlags) 
 	if err != nil {
 		return err
 	}
-	if _, err := a.columns(s, tableName); err != nil {
+	texts, err := a.textColumns(s, tableName)
+	if err != nil {
 		return err
 	}
 	src, size, err := a.source(name)
@@ -52,11 +55,42 @@ func (a *app) importRows(s *space.Space, tableName, name string, f importFlags) 
 	if err != nil {
 		return usage(fmt.Errorf("%s: %w", name, err), "")
 	}
-	in := importer{a: a, s: s, table: tableName, update: f.update, next: next, read: count, size: size}
+	in := importer{a: a, s: s, table: tableName, update: f.update, next: lenient(next, texts), read: count, size: size}
 	if err := in.run(); err != nil {
 		return importFault(err, name, in.rows)
 	}
 	return a.print(imported{in.rows}, func(w io.Writer) { fmt.Fprintf(w, rowsImported, in.rows) })
+}
+
+// textColumns are those that can hold an empty value.
+func (a *app) textColumns(s *space.Space, tableName string) (map[string]bool, error) {
+	tables, err := s.Tables(a.ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range tables {
+		if t.Name == tableName {
+			texts := map[string]bool{}
+			for _, c := range t.Columns {
+				texts[c.Name] = c.Type == "text" || c.Type == "bytes"
+			}
+			return texts, nil
+		}
+	}
+	return nil, hinted(fmt.Errorf(noTable, tableName, space.ErrNotFound), hintTables)
+}
+
+// lenient lets "" stand for no value in columns that hold no text: some programs quote every cell.
+func lenient(next func() (space.Row, error), texts map[string]bool) func() (space.Row, error) {
+	return func() (space.Row, error) {
+		row, err := next()
+		for name, v := range row {
+			if v == "" && !texts[name] {
+				delete(row, name)
+			}
+		}
+		return row, err
+	}
 }
 
 // importFault says how many rows are in already: each batch is a transaction, and what is done stays done.
@@ -158,13 +192,16 @@ func (in *importer) write(rows []space.Row) error {
 
 // put inserts a row, or updates the one that has its id. A row that is there already is no accident to pass over.
 func (in *importer) put(tx *space.Tx, row space.Row) error {
-	id, named := row["id"].(string)
+	id, named, err := rowID(row)
+	if err != nil {
+		return err
+	}
 	if !named {
 		delete(row, "id")
 		_, err := tx.Insert(in.table, row)
 		return err
 	}
-	_, err := tx.Get(in.table, id)
+	_, err = tx.Get(in.table, id)
 	switch {
 	case errors.Is(err, space.ErrNotFound):
 		_, err = tx.Insert(in.table, row)
@@ -176,4 +213,22 @@ func (in *importer) put(tx *space.Tx, row space.Row) error {
 	}
 	delete(row, "id")
 	return tx.Update(in.table, id, row)
+}
+
+// rowID is the id that a row brings.
+func rowID(row space.Row) (id string, named bool, err error) {
+	switch v := row["id"].(type) {
+	case nil:
+		return "", false, nil
+	case string:
+		id = v
+	case json.RawMessage:
+		if json.Unmarshal(v, &id) != nil {
+			id = string(v)
+		}
+	}
+	if _, err := uuid.Parse(id); err != nil || len(id) != 36 {
+		return "", true, usagef("", badRowID, id)
+	}
+	return id, true, nil
 }

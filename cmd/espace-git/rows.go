@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -53,9 +52,13 @@ func set(row space.Row, column string, value any) error {
 	return nil
 }
 
-// jsonRow reads exactly one JSON object. Whole numbers stay whole; objects and lists stay as they are written, for columns
-// of type json. A key that stands twice is refused: one of the values would disappear.
+// jsonRow reads exactly one JSON object. Its values stay as they are written, and the SDK converts them by the column's type:
+// a text in a column of type json is a text, not JSON to parse once more. A key that stands twice is refused: one of the values
+// would disappear.
 func jsonRow(b []byte) (space.Row, error) {
+	if len(bytes.TrimSpace(b)) == 0 {
+		return nil, errors.New(emptyStdin)
+	}
 	dec := json.NewDecoder(bytes.NewReader(b))
 	row, err := decodeRow(dec)
 	if err != nil {
@@ -77,8 +80,8 @@ func decodeRow(dec *json.Decoder) (space.Row, error) {
 		return nil, errors.New(oneObject)
 	}
 	row, err := decodeColumns(dec)
-	if errors.Is(err, io.EOF) {
-		err = io.ErrUnexpectedEOF
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = errors.New(cutObject)
 	}
 	return row, err
 }
@@ -94,11 +97,7 @@ func decodeColumns(dec *json.Decoder) (space.Row, error) {
 		if err := dec.Decode(&raw); err != nil {
 			return nil, err
 		}
-		value, err := jsonValue(raw)
-		if err != nil {
-			return nil, err
-		}
-		if err := set(row, key.(string), value); err != nil {
+		if err := set(row, key.(string), jsonValue(raw)); err != nil {
 			return nil, err
 		}
 	}
@@ -106,26 +105,11 @@ func decodeColumns(dec *json.Decoder) (space.Row, error) {
 	return row, err
 }
 
-func jsonValue(raw json.RawMessage) (any, error) {
-	switch raw[0] {
-	case '{', '[':
-		return raw, nil
-	case '"':
-		var s string
-		return s, json.Unmarshal(raw, &s)
-	case 't', 'f':
-		return raw[0] == 't', nil
-	case 'n':
-		return nil, nil
+func jsonValue(raw json.RawMessage) any {
+	if raw[0] == 'n' {
+		return nil
 	}
-	if n, err := strconv.ParseInt(string(raw), 10, 64); err == nil {
-		return n, nil
-	}
-	f, err := strconv.ParseFloat(string(raw), 64)
-	if err != nil {
-		return nil, fmt.Errorf(badNumber, raw)
-	}
-	return f, nil
+	return raw
 }
 
 // showRow prints a row for people: one column a line, id first.

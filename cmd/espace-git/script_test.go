@@ -77,6 +77,7 @@ func params(p testscript.Params) testscript.Params {
 			"rollback":   rollback,
 			"hunt":       hunt,
 			"damage":     damage,
+			"bytes":      writeBytes,
 		},
 	}
 	commands.Dir, commands.Files = p.Dir, p.Files
@@ -386,4 +387,10 @@ func kinds(v any) any {
 		return "null"
 	}
 	return strings.TrimSuffix(fmt.Sprintf("%T", v), "64")
+}
+
+// writeBytes writes its arguments into the file bytes; \xff stands for that byte.
+func writeBytes(ts *testscript.TestScript, neg bool, args []string) {
+	text := strings.ReplaceAll(strings.Join(args, " "), `\xff`, "\xff")
+	ts.Check(os.WriteFile(ts.MkAbs("bytes"), []byte(text), 0o644))
 }

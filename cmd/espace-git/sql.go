@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"math"
 
 	"github.com/spf13/cobra"
 
@@ -53,7 +54,7 @@ func (o ordered) MarshalJSON() ([]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		value, err := json.Marshal(o.values[i])
+		value, err := json.Marshal(jsonNumber(o.values[i]))
 		if err != nil {
 			return nil, err
 		}
@@ -61,6 +62,20 @@ func (o ordered) MarshalJSON() ([]byte, error) {
 	}
 	b.WriteByte('}')
 	return b.Bytes(), nil
+}
+
+// jsonNumber is a value as JSON can have it: what is no finite number becomes the text that SQL databases give for it.
+func jsonNumber(v any) any {
+	f, ok := v.(float64)
+	switch {
+	case ok && math.IsInf(f, 1):
+		return "Infinity"
+	case ok && math.IsInf(f, -1):
+		return "-Infinity"
+	case ok && math.IsNaN(f):
+		return "NaN"
+	}
+	return v
 }
 
 // unique numbers columns of the same name, so that no value of an object hides another.
