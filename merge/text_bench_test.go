@@ -19,15 +19,17 @@ func BenchmarkTextType(b *testing.B) {
 	for _, name := range []string{"automerge-paper", "seph-blog1"} {
 		b.Run(name, func(b *testing.B) {
 			tr, changes := benchTrace(b, name)
+			var edits []TextOp
+			for _, c := range changes {
+				edits = append(edits, c.Ops...)
+			}
 			b.ReportAllocs()
 			for b.Loop() {
 				var t Text
 				d := wire.DeviceID{1}
-				for _, c := range changes {
-					for i := range c.Ops {
-						if err := t.Edit(d, c.Ops[i].Pos, c.Ops[i].Del, c.Ops[i].Text); err != nil {
-							b.Fatal(err)
-						}
+				for i := range edits {
+					if err := t.Edit(d, edits[i].Pos, edits[i].Del, edits[i].Text); err != nil {
+						b.Fatal(err)
 					}
 				}
 				if t.Len() != utf8.RuneCountInString(tr.End) {

@@ -139,13 +139,15 @@ func streamed(changes []*merge.TextChange) (func() (*merge.Text, error), error) 
 
 // typed makes the edits of one device anew.
 func typed(changes []*merge.TextChange) (func() (*merge.Text, error), error) {
+	var edits []merge.TextOp
+	for _, c := range changes {
+		edits = append(edits, c.Ops...)
+	}
 	return func() (*merge.Text, error) {
 		text, device := new(merge.Text), wire.DeviceID{1}
-		for _, c := range changes {
-			for _, op := range c.Ops {
-				if err := text.Edit(device, op.Pos, op.Del, op.Text); err != nil {
-					return nil, err
-				}
+		for i := range edits {
+			if err := text.Edit(device, edits[i].Pos, edits[i].Del, edits[i].Text); err != nil {
+				return nil, err
 			}
 		}
 		return text, nil
