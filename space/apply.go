@@ -170,6 +170,9 @@ func (r *round) checkSeen(l *lane, seen merge.Seen) (wait string, past uint64, e
 		// Either its author lies, or the other device signed two variants and its
 		// author was shown the other one. Who was lied to is not to blame, so the lane
 		// waits and does not end: evidence that comes later changes nothing.
+		if err := r.seenElsewhere(l, seen); err != nil {
+			return "", 0, err
+		}
 		return fmt.Sprintf("they have seen other entries of %s than are here", r.deviceName(seen.Device)), 0, nil
 	}
 	return "", head.Past, nil

@@ -321,7 +321,7 @@ func TestAttackEquivocation(t *testing.T) {
 	}
 	theirs := h.refs()[at]
 	h.set(f.ref(), one)
-	alice.warned("other entries of mallory")
+	alice.caught("two histories")
 	h.set(at, theirs)
 	h.set(f.ref(), h.commit(map[string]string{"x": "y"}, one, two)) // joined
 	for _, p := range []*person{alice, carol} {

@@ -140,7 +140,7 @@ func newFounding(vault *identity.Vault, o Options, c CreateOptions, sc *schema.S
 	if err != nil {
 		return nil, err
 	}
-	f.envelope, err = membership.NewGenesis(membership.Draft{Body: body, Time: o.Now(), Items: items.Hashes(), Private: box, Signer: f.device})
+	f.envelope, err = membership.NewGenesis(membership.Draft{Body: body, Time: coarse(o.Now()), Items: items.Hashes(), Private: box, Signer: f.device})
 	if err != nil {
 		return nil, err
 	}

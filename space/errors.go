@@ -18,6 +18,9 @@ var (
 	ErrConflict = errors.New("busy")
 	// ErrNotMine: no key that this device has opens it.
 	ErrNotMine = errors.New("no key of this device opens it")
+	// ErrUpgrade: the space requires what this program does not know. Reading what is
+	// here goes on.
+	ErrUpgrade = errors.New("upgrade needed")
 	// ErrWaiting: no member's device has let this one in yet.
 	ErrWaiting = errors.New("waiting to be let in")
 	// ErrNotPermitted: the caller's role, or a rule, does not allow it.
@@ -29,6 +32,9 @@ var (
 	ErrViolation = errors.New("violation")
 	// ErrUsage: the caller gave a value that can't be.
 	ErrUsage = errors.New("invalid")
+	// ErrNameless: a newcomer's link was used without a name; a further device of the
+	// own needs none.
+	ErrNameless = errors.New("a newcomer needs a name for the others to see")
 	// ErrLink: the text is no join link, or was changed on its way.
 	ErrLink = membership.ErrLink
 	// ErrLocked and ErrPassphrase: the keys of this user are locked; the

@@ -13,6 +13,7 @@ import (
 	"github.com/espace-git/espace-git/gitstore"
 	"github.com/espace-git/espace-git/internal/wire"
 	"github.com/espace-git/espace-git/membership"
+	"github.com/espace-git/espace-git/merge"
 	"github.com/espace-git/espace-git/view"
 )
 
@@ -163,6 +164,28 @@ func (r *round) newViolation(e evidence) error {
 	if known {
 		r.warn("%s", e.Text)
 		return nil
+	}
+	return r.violation(e)
+}
+
+// seenElsewhere keeps what both devices signed when one has seen other entries of
+// the other than are here: somebody shows or tells two histories (DESIGN 2.3). It
+// is told once, since the lane stays held for as long as nobody settles it.
+func (r *round) seenElsewhere(l *lane, seen merge.Seen) error {
+	e := evidence{
+		Kind: "seen-elsewhere", Device: l.device.ID.String(),
+		Text: fmt.Sprintf("%s has seen other entries of %s than are here: two histories are shown", r.deviceName(l.device.ID), r.deviceName(seen.Device)),
+	}
+	for _, of := range []*lane{l, r.lanes[seen.Device]} {
+		if of == nil {
+			continue
+		}
+		if tip, ok := of.reader.Tip(); ok {
+			e.Signed = append(e.Signed, tip.Raw())
+		}
+	}
+	if known, err := e.known(r.v); known || err != nil {
+		return err
 	}
 	return r.violation(e)
 }

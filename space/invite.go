@@ -58,7 +58,7 @@ func (s *Space) AddDevice(ctx context.Context, o InviteOptions) (*Invitation, er
 	if err := s.db.View(ctx, func(v *view.Tx) (err error) { me, err = loadSelf(v); return err }); err != nil {
 		return nil, classify(err)
 	}
-	return s.invite(ctx, &membership.InviteBody{Member: &me.Member, Uses: 1, Expires: s.opts.Now().Add(expires).UnixMilli()}, o.For)
+	return s.invite(ctx, &membership.InviteBody{Member: &me.Member, Uses: 1, Expires: expiry(s.opts.Now(), expires)}, o.For)
 }
 
 func (o InviteOptions) body(now time.Time) (*membership.InviteBody, error) {
@@ -86,7 +86,7 @@ func (o InviteOptions) body(now time.Time) (*membership.InviteBody, error) {
 		o.Expires = DefaultExpiry
 	}
 	return &membership.InviteBody{
-		Role: role, History: &history, Uses: max(o.Uses, 1), Expires: now.Add(o.Expires).UnixMilli(),
+		Role: role, History: &history, Uses: max(o.Uses, 1), Expires: expiry(now, o.Expires),
 		Approve: o.Approve || role >= membership.Admin,
 	}, nil
 }
@@ -188,4 +188,14 @@ func (s *Space) RevokeInvite(ctx context.Context, id string) error {
 		return membership.Draft{Body: &membership.InviteRevokeBody{Invite: i.Hash}}, nil, nil
 	})
 	return err
+}
+
+// expiry is when an invite made now ends, in Unix milliseconds. Like all times that
+// the host can read it is coarse, unless so short that it would end at once.
+func expiry(now time.Time, after time.Duration) int64 {
+	end := now.Add(after)
+	if after >= time.Hour {
+		end = coarse(end)
+	}
+	return end.UnixMilli()
 }

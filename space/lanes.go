@@ -70,7 +70,7 @@ func (r *round) loadLane(d membership.Device) (*lane, error) {
 		return b
 	}
 	if l.reader, err = chain.RestoreLane(r.s.id, o, d.Key, state, page); err != nil {
-		return nil, fmt.Errorf("local store: lane %s: %w", d.ID, err)
+		return nil, fmt.Errorf("local store: lane %s: %w (`espace-git doctor --rebuild` reads it again)", d.ID, err)
 	}
 	if err := l.log.UnmarshalBinary(l.Applied); err != nil {
 		return nil, fmt.Errorf("local store: lane %s: %w", d.ID, err)

@@ -52,7 +52,7 @@ var forgeries = []forgery{
 		f.push(f.sealPlain(append(plain, 0)))
 	}},
 	{name: "zip-bomb", accused: true, words: "does not open", do: func(f *forger, _ *person) { f.push(f.bomb(64 << 20)) }},
-	{name: "seen-other-entries", words: "other entries", latecome: true, do: func(f *forger, alice *person) {
+	{name: "seen-other-entries", accused: true, kind: "seen-elsewhere", words: "other entries", latecome: true, do: func(f *forger, alice *person) {
 		e, seen := f.entry(f.good("x")), f.laneOf(alice, 2)
 		seen.Root[0] ^= 1
 		e.Seen = []merge.Seen{seen}

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/espace-git/espace-git/chain"
 	"github.com/espace-git/espace-git/gitstore"
 	"github.com/espace-git/espace-git/internal/wire"
 	"github.com/espace-git/espace-git/membership"
@@ -193,7 +195,7 @@ func (r *round) next(b *gitstore.Batch, shown *display, draft func(*round) (memb
 	if err != nil {
 		return nil, none, err
 	}
-	d.Time, d.Signer, d.Tries = r.now, r.s.keys.Device(), tries
+	d.Time, d.Signer, d.Tries = coarse(r.now), r.s.keys.Device(), tries
 	if len(values) > 0 {
 		if d.Items, d.Private, err = r.privateNext(values); err != nil {
 			return nil, none, err
@@ -232,3 +234,8 @@ func (r *round) privateNext(values map[string][]byte) (map[string]wire.Hash, []b
 	box, err := private(r.s.opts.Rand, r.secret, r.roster().Head().Hash, items)
 	return items.Hashes(), box, err
 }
+
+// coarse is a time as the ledger shows it to the host: floored to 10 minutes, as the
+// times of commits are. Milliseconds would tell the skew of this machine's clock,
+// by which its pseudonyms in several spaces could be linked.
+func coarse(t time.Time) time.Time { return time.Unix(chain.FloorTime(t.Unix()), 0).UTC() }

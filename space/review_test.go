@@ -378,9 +378,14 @@ func TestReviewEquivocationAccusesNoWitness(t *testing.T) {
 		p.syncs()
 	}
 	h.takes(other, h.lane(bob))
-	if r := alice.syncs(); !slices.ContainsFunc(r.Warnings, func(w string) bool { return strings.Contains(w, "other entries of carol") }) {
+	r, err := alice.Sync(t.Context())
+	if !errors.Is(err, ErrViolation) || !strings.Contains(err.Error(), "two histories") || strings.Contains(err.Error(), "set aside") {
+		t.Errorf("alice is told %v", err)
+	}
+	if !slices.ContainsFunc(r.Warnings, func(w string) bool { return strings.Contains(w, "other entries of carol") }) {
 		t.Errorf("alice is warned of %q", r.Warnings)
 	}
+	alice.syncs() // told once
 }
 
 // Garbage in the place of a newcomer's wrap, by a member or by somebody who is not

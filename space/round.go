@@ -367,7 +367,7 @@ func (r *round) standing(before int) error {
 	opening := roster.Epoch()
 	was := r.me
 	r.me.Ledger, r.me.Epoch, r.me.Opening = roster.Head(), opening.Epoch, openingTime(opening)
-	r.me.Role = ""
+	r.me.Role, r.me.Lacks = "", strings.Join(roster.Lacks(), ", ")
 	if role := roster.RoleOf(r.me.Device); role != membership.NoRole {
 		r.me.Role = role.String()
 	}

@@ -60,6 +60,7 @@ type self struct {
 	Ledger  wire.Position
 	Epoch   wire.Epoch
 	Opening uint64 // the epoch's effective opening, a merge time
+	Lacks   string // what the space requires and this program does not have
 }
 
 func loadSelf(v *view.Tx) (self, error) {
@@ -74,10 +75,13 @@ func loadSelf(v *view.Tx) (self, error) {
 func (me self) save(v *view.Tx) error { return putValue(v, bucketMeta, []byte("self"), me) }
 
 func (me self) mayWrite() bool {
-	return me.Role == "owner" || me.Role == "admin" || me.Role == "editor"
+	return me.Lacks == "" && (me.Role == "owner" || me.Role == "admin" || me.Role == "editor")
 }
 
 func (me self) refusal() error {
+	if me.Lacks != "" {
+		return join(ErrUpgrade, fmt.Errorf("writing: %w: this space requires %s", ErrUpgrade, me.Lacks))
+	}
 	if me.Role == "" {
 		return join(ErrWaiting, fmt.Errorf("writing: %w", ErrWaiting))
 	}
