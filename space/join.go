@@ -190,7 +190,7 @@ func (s *Space) checkInvite(r *round, l membership.Link, j JoinOptions) error {
 		return join(ErrLink, fmt.Errorf("%w: its secret does not fit the invite", ErrLink))
 	}
 	if inv.Member.IsZero() && j.As == "" {
-		return usage("a newcomer needs a name for the others to see")
+		return join(ErrUsage, ErrNameless)
 	}
 	switch inviteState(inv, s.opts.Now()) {
 	case "revoked":

@@ -52,6 +52,9 @@ func (s *Space) Each(ctx context.Context, q Query) iter.Seq2[Row, error] {
 // Get reads one row. ErrNotFound: there is none, or it was deleted.
 func (s *Space) Get(ctx context.Context, table, id string) (Row, error) {
 	var out Row
+	if _, err := parseID(id); err != nil {
+		return nil, err
+	}
 	err := s.db.View(ctx, func(v *view.Tx) error {
 		row, ok, err := v.Row(table, id)
 		if err == nil && !ok {

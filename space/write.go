@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 
@@ -228,7 +229,10 @@ func (tx *Tx) cells(t *schema.Table, row Row, insert bool) ([]merge.Cell, error)
 			continue
 		}
 		if c, ok := t.Column(name); ok && c.Type == schema.Member {
-			v = memberID(tx.v, v)
+			var err error
+			if v, err = memberID(tx.v, v); err != nil {
+				return nil, err
+			}
 		}
 		values[name] = v
 	}
@@ -237,21 +241,33 @@ func (tx *Tx) cells(t *schema.Table, row Row, insert bool) ([]merge.Cell, error)
 		cells, err = t.Complete(cells, schema.Author{Now: tx.s.opts.Now().UnixMicro(), Member: tx.me.Member})
 	}
 	if err != nil {
-		return nil, join(ErrUsage, fmt.Errorf("table %q: %w", t.Name, err))
+		return nil, join(ErrUsage, plainly(err))
 	}
 	return cells, nil
 }
 
+// plainly names table and column once.
+func plainly(err error) error {
+	op := (*schema.OpError)(nil)
+	if !errors.As(err, &op) || op.Rule != "type" || errors.Unwrap(op.Err) == nil {
+		return err
+	}
+	return fmt.Errorf("%s.%s: %w", op.Table, op.Column, errors.Unwrap(op.Err))
+}
+
 // memberID lets a member column take a member's name where only one has it.
-func memberID(v *view.Tx, given any) any {
+func memberID(v *view.Tx, given any) (any, error) {
 	name, ok := unquoted(given).(string)
 	if !ok {
-		return given
+		return given, nil
 	}
 	if id, ok := memberNamed(v, name); ok {
-		return id
+		return id, nil
 	}
-	return given
+	if _, err := wire.ParseMemberID(name); err != nil {
+		return nil, usage("there is no member %q, or more than one of that name", name)
+	}
+	return given, nil
 }
 
 // unquoted is the text that a JSON value is, or the value as it came.
