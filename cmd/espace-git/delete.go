@@ -11,7 +11,7 @@ import (
 func (a *app) deleteVerb() *cobra.Command {
 	return a.tableVerb("delete TABLE ID", cobra.ExactArgs(2), func(s *space.Space, args []string) error {
 		if err := s.Delete(a.ctx, args[0], args[1]); err != nil {
-			return err
+			return tableHint(err, args[0])
 		}
 		a.say(fmt.Sprintf(rowDeleted, clean(args[1])))
 		return nil

@@ -24,7 +24,7 @@ func (a *app) deviceList(s *space.Space) error {
 	}
 	return a.print(list(all), func(w io.Writer) {
 		table(w, []string{"DEVICE", "MEMBER", "NAME", "STATUS"}, mapped(all, func(d space.DeviceInfo) []string {
-			return []string{d.Device, d.Owner, d.Name, d.Status}
+			return []string{d.Device, d.Owner, d.Name, d.Status + thisDevice[d.This]}
 		}))
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 
 	"github.com/espace-git/espace-git/space"
 )
@@ -76,6 +77,17 @@ func hinted(err error, hint string) error {
 	return &fault{err, code, hint}
 }
 
+// hintFor gives a hint to errors of one class.
+func hintFor(err, class error, hint string) error {
+	if !errors.Is(err, class) || errors.As(err, new(*fault)) {
+		return err
+	}
+	return hinted(err, hint)
+}
+
+// usageHint gives wrong usage a hint.
+func usageHint(err error, hint string) error { return hintFor(err, space.ErrUsage, hint) }
+
 func classify(err error) (code int, hint string) {
 	if f := (*fault)(nil); errors.As(err, &f) {
 		return f.code, f.hint
@@ -108,8 +120,17 @@ func (a *app) finish(err error, help string) int {
 	return code
 }
 
+// ruleOf is how the ledger names which rule an entry would break.
+var ruleOf = regexp.MustCompile(`ledger entry \d+ \("[a-z.]+"\): rule [a-z-]+: (not permitted: )?`)
+
+// plain leaves out the rule's name; --json tells it.
+func plain(text string) string { return ruleOf.ReplaceAllString(text, "") }
+
 func (a *app) report(err error, code int, hint string) {
 	text := err.Error()
+	if !a.json {
+		text = plain(text)
+	}
 	if code == exitInterrupted {
 		text = interrupted
 	}

@@ -51,7 +51,7 @@ func (a *app) exportRows(s *space.Space, q space.Query, write func(space.Row) er
 	}
 	for row, err := range s.Each(a.ctx, q) {
 		if err != nil {
-			return err
+			return usageHint(err, hintWhere)
 		}
 		if err := write(row); err != nil {
 			return err

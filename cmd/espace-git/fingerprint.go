@@ -38,7 +38,7 @@ func place(at string) (*uint64, error) {
 func (a *app) fingerprint(s *space.Space, at *uint64) error {
 	f, err := s.Fingerprint(a.ctx, at)
 	if err != nil {
-		return err
+		return hintFor(err, space.ErrNotFound, "espace-git fingerprint")
 	}
 	f.Words = list(f.Words)
 	return a.print(f, func(w io.Writer) {

@@ -16,7 +16,7 @@ func (a *app) getVerb() *cobra.Command {
 		}
 		row, err := s.Get(a.ctx, args[0], args[1])
 		if err != nil {
-			return err
+			return tableHint(err, args[0])
 		}
 		return a.print(row, func(w io.Writer) { showRow(w, row, columns) })
 	})

@@ -32,7 +32,7 @@ espace-git insert tasks 'title=buy milk'
 espace-git sync
 espace-git select tasks`},
 	"init": {"Create a space", `Makes the folder DIR with a new space in it, and its ledger on the remote. Your keys for this space are made on this
-device. It prints the recovery words once: copy them to paper.`,
+device. It prints the recovery words once: copy them to paper. A later version's "recover" reads them.`,
 		`espace-git init picnic --name Picnic --as Alice --remote git@example.org:alice/picnic.git --template todo`},
 	"invite": {"Print a join link", `Registers an invite on the host and then prints a link. The link pins the invite's entry in the ledger and opens no
 content: once somebody has used it, the next sync of any member's device wraps the keys for that one device. On a
@@ -57,18 +57,19 @@ missing); removed.`, ""},
 	"member":         {"Members of the space", "", ""},
 	"member list":    {"List members, their roles and devices", "", ""},
 	"member show":    {"Show one member", "", "espace-git member show Bob"},
-	"member role":    {"Raise a member's role", "Roles: owner, admin, editor, viewer. Nobody grants more than they have.", "espace-git member role Bob admin"},
+	"member role":    {"Raise a member's role", "Roles: owner, admin, editor, viewer. Nobody grants more than they have. This version can't take a role back; before it\nmakes an owner it asks, or wants --yes.", "espace-git member role Bob admin"},
 	"member words":   {"Print twelve words to compare with a member", `Both sides run it and compare by voice: all twelve, or nothing.`, "espace-git member words Bob"},
 	"member approve": {"Approve a member who joined by an invite that asks for it", "", "espace-git member approve Bob"},
 	"member admit":   {"Bring a newcomer's request to the host", `The request is what "join --offline" printed. It proves itself, so any member may bring it.`, "espace-git member admit request.txt"},
 	"member history": {"Give a member more of the history", "", "espace-git member history Bob all"},
-	"device":         {"Your devices", "", ""},
-	"device list":    {"List your devices", "", ""},
-	"device add":     {"Print a link for another device of your own", `On the other device: espace-git join DIR --as YOU. It becomes a device of yours, not a new member.`, ""},
-	"schema":         {"Tables and columns", "", ""},
-	"schema show":    {"Print the schema", "", "espace-git schema show > schema.yaml"},
-	"schema check":   {"Check a schema file and list its changes", "", "espace-git schema check schema.yaml"},
-	"schema apply":   {"Change the schema", "Needs an admin. What narrows anything is refused.", "espace-git schema apply schema.yaml"},
+	"device":         {"Devices of the members", "", ""},
+	"device list":    {"List everybody's devices", "", ""},
+	"device add": {"Print a link for another device of your own", `Whoever uses the link acts as you: it is for your own other device only. There:  espace-git join DIR --link -
+It becomes a device of yours, not a new member, so it needs no name.`, ""},
+	"schema":       {"Tables and columns", "", ""},
+	"schema show":  {"Print the schema", "", "espace-git schema show > schema.yaml"},
+	"schema check": {"Check a schema file and list its changes", "", "espace-git schema check schema.yaml"},
+	"schema apply": {"Change the schema", "Needs an admin. What narrows anything is refused.", "espace-git schema apply schema.yaml"},
 	"insert": {"Add a row and print its ID", `Values are converted by the column's type: 3, true, 2026-03-01T12:00:00Z. With - one JSON object is read from stdin.`,
 		`espace-git insert tasks 'title=buy milk' done=false
 echo '{"title": "buy milk"}' | espace-git insert tasks -`},

@@ -58,7 +58,7 @@ func (a *app) init(dir string, f initFlags) (err error) {
 	}
 	s, created, err := space.Create(a.ctx, dir, f.CreateOptions, o)
 	if err != nil {
-		return err
+		return hintFor(err, space.ErrUnreachable, hintInitAgain)
 	}
 	defer s.Close()
 	created.Recovery = list(created.Recovery)
@@ -123,17 +123,18 @@ func (a *app) schemaText(file, template string) ([]byte, error) {
 func (a *app) readFile(name string) ([]byte, error) {
 	const most = 32 << 20
 	var r io.Reader = a.in
+	source := "stdin"
 	if name != "-" {
 		f, err := os.Open(a.path(name))
 		if err != nil {
 			return nil, usage(err, "")
 		}
 		defer f.Close()
-		r = f
+		r, source = f, name
 	}
 	b, err := io.ReadAll(io.LimitReader(r, most+1))
 	if err == nil && len(b) > most {
-		err = usagef("", fileTooBig, name, most>>20)
+		err = usagef("", fileTooBig, source, most>>20)
 	}
 	return b, err
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -21,8 +22,11 @@ func (a *app) insertVerb() *cobra.Command {
 			return err
 		}
 		id, err := s.Insert(a.ctx, args[0], row)
+		if id, _, _ := rowID(row); errors.Is(err, space.ErrConflict) && id != "" {
+			err = hinted(err, fmt.Sprintf(hintRowThere, args[0], id))
+		}
 		if err != nil {
-			return err
+			return tableHint(err, args[0])
 		}
 		return a.print(inserted{id}, func(w io.Writer) { fmt.Fprintln(w, id) })
 	})

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -57,10 +58,17 @@ func (a *app) invite(f inviteFlags) error {
 	return a.inSpace(func(s *space.Space) error {
 		inv, err := s.Invite(a.ctx, f.InviteOptions)
 		if err != nil {
-			return err
+			return usageHint(err, inviteHint(f))
 		}
 		return a.handOut(s, inv, f)
 	})
+}
+
+func inviteHint(f inviteFlags) string {
+	if slices.Contains(roles, f.Role) {
+		return hintHistory
+	}
+	return hintRoles
 }
 
 // check turns the flags' texts into values.
@@ -69,7 +77,7 @@ func (f *inviteFlags) check() (err error) {
 		return usagef(hintDuration, badDuration, "--expires", f.expires)
 	}
 	if f.Uses < 1 {
-		return usagef("", badUses, f.Uses)
+		return usagef("give --uses 1", badUses, f.Uses)
 	}
 	return nil
 }
@@ -92,15 +100,38 @@ func (a *app) handOut(s *space.Space, inv *space.Invitation, f inviteFlags) erro
 		a.say(fmt.Sprintf(inviteHost[f.deployKey], clean(inv.Host)))
 	}
 	if f.noWait || a.json || !seen || !a.interactive() {
-		a.say(inviteLater)
+		a.say(f.later())
 		return nil
 	}
-	return a.letIn(s, inv.ID)
+	return a.letIn(s, inv.ID, f)
+}
+
+// later says what happens once the link was used.
+func (f *inviteFlags) later() string {
+	switch {
+	case f.own:
+		return deviceLater
+	case f.needsApproval():
+		return inviteApprove
+	}
+	return inviteLater
+}
+
+// needsApproval: whoever is to rule is approved always (DESIGN 6).
+func (f *inviteFlags) needsApproval() bool {
+	return f.Approve || !f.own && (f.Role == "admin" || f.Role == "owner")
 }
 
 // letIn syncs until the invite is used, so that the newcomer need not wait for the next sync of a member.
-func (a *app) letIn(s *space.Space, id string) error {
-	a.say(inviteStays)
+func (a *app) letIn(s *space.Space, id string, f inviteFlags) error {
+	stays, done := inviteStays, inviteDone
+	if f.own {
+		stays, done = deviceStays, deviceDone
+	}
+	if f.needsApproval() {
+		stays, done = inviteApprove, ""
+	}
+	a.say(stays)
 	for {
 		r, err := s.Sync(a.ctx)
 		switch {
@@ -111,7 +142,11 @@ func (a *app) letIn(s *space.Space, id string) error {
 		case err == nil:
 			a.warnings(r.Warnings)
 		}
-		if used, err := inviteUsed(a, s, id); err != nil || used {
+		used, err := inviteUsed(a, s, id)
+		if used && done != "" {
+			a.say(a.paint(green, done))
+		}
+		if used || err != nil {
 			return err
 		}
 		if !a.sleep(2 * time.Second) {
@@ -130,7 +165,6 @@ func inviteUsed(a *app, s *space.Space, id string) (bool, error) {
 			return false, nil
 		}
 	}
-	a.say(a.paint(green, inviteDone))
 	return true, nil
 }
 
@@ -147,8 +181,18 @@ func (a *app) inviteList(s *space.Space) error {
 }
 
 func (a *app) inviteRevoke(s *space.Space, id string) error {
+	all, err := s.Invites(a.ctx)
+	if err != nil {
+		return err
+	}
+	for _, inv := range all {
+		if inv.ID == id && (inv.State == "revoked" || inv.State == "used") {
+			a.say(fmt.Sprintf(revokedBefore, clean(id)))
+			return nil
+		}
+	}
 	if err := s.RevokeInvite(a.ctx, id); err != nil {
-		return hinted(err, hintInvites)
+		return hintFor(err, space.ErrNotFound, hintInvites)
 	}
 	a.say(fmt.Sprintf(inviteRevoked, clean(id)))
 	return nil

@@ -54,9 +54,6 @@ func (a *app) join(dir string, f joinFlags) error {
 	if err != nil {
 		return err
 	}
-	if f.As, err = a.required(f.As, questionPersonName, "--as PERSON"); err != nil {
-		return err
-	}
 	link, err := a.readLink(f.link)
 	if err != nil {
 		return err
@@ -76,8 +73,15 @@ func (a *app) join(dir string, f joinFlags) error {
 		a.say(fmt.Sprintf(joining, info.Space, clean(info.Repository)))
 	}
 	s, joined, err := space.Join(a.ctx, dir, link, f.JoinOptions, o)
+	if errors.Is(err, space.ErrNameless) {
+		// Only the ledger tells whether the link is for a newcomer or for a further device of the own, which needs no name.
+		if f.As, err = a.required("", questionPersonName, "--as PERSON"); err != nil {
+			return err
+		}
+		s, joined, err = space.Join(a.ctx, dir, link, f.JoinOptions, o)
+	}
 	if err != nil {
-		return err
+		return hintFor(hintFor(err, space.ErrUnreachable, hintJoinAgain), space.ErrNotPermitted, hintNewLink)
 	}
 	defer s.Close()
 	return a.joined(s, joined, wait)
@@ -138,9 +142,20 @@ func (a *app) joined(s *space.Space, joined *space.Joined, wait time.Duration) e
 	return a.print(result, func(w io.Writer) {
 		fmt.Fprintf(w, joinedSpace, joined.Space, clean(joined.Dir), state)
 		if state == "waiting" {
-			a.say(joinedWaiting)
+			a.say(a.waitingFor(s))
 		}
 	})
+}
+
+// waitingFor says what a newcomer waits for: an approval, or just a sync.
+func (a *app) waitingFor(s *space.Space) string {
+	devices, _ := s.Devices(a.ctx)
+	for _, d := range devices {
+		if d.This && d.Status == "pending" {
+			return fmt.Sprintf(joinedApprove, orElse(clean(d.Owner), d.Member))
+		}
+	}
+	return joinedWaiting
 }
 
 // requestType is the armour around a join that another member carries to the host.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -11,10 +12,13 @@ import (
 func (a *app) logVerb() *cobra.Command {
 	var q space.LogQuery
 	c := a.verb("log", cobra.NoArgs, func([]string) error {
+		if q.Limit < 0 {
+			return usagef("espace-git log --limit 20", negativeLimit)
+		}
 		return a.inSpace(func(s *space.Space) error {
 			entries, err := s.Log(a.ctx, q)
 			if err != nil {
-				return err
+				return logHint(err)
 			}
 			return a.printLog(entries)
 		})
@@ -25,6 +29,13 @@ func (a *app) logVerb() *cobra.Command {
 	flags.BoolVar(&q.Refused, "refused", false, flagLogRefused)
 	flags.IntVar(&q.Limit, "limit", 0, flagLogLimit)
 	return c
+}
+
+func logHint(err error) error {
+	if strings.Contains(err.Error(), "no table") {
+		return hintFor(err, space.ErrNotFound, hintTables)
+	}
+	return memberHint(err)
 }
 
 func (a *app) printLog(entries []space.LogEntry) error {

@@ -4,6 +4,7 @@ import (
 	"encoding/pem"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -87,11 +88,50 @@ func showMember(w io.Writer, m space.Member) {
 }
 
 func (a *app) memberRole(s *space.Space, args []string) error {
-	if err := s.SetRole(a.ctx, args[0], args[1]); err != nil {
+	role := slices.Index(roles, args[1])
+	if role < 0 {
+		return usagef(hintRoles, badRole, args[1])
+	}
+	now, err := a.roleOf(s, args[0])
+	switch has := slices.Index(roles, now); {
+	case err != nil:
 		return err
+	case has == role:
+		a.say(fmt.Sprintf(roleSame, clean(args[0]), now))
+		return nil
+	case has >= 0 && has < role:
+		return usagef(removeMeanwhile, lowering, args[0], now)
+	case role == 0:
+		err = a.confirm(fmt.Sprintf(questionOwner, clean(args[0])), needsYes)
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.SetRole(a.ctx, args[0], args[1]); err != nil {
+		return memberHint(err)
 	}
 	a.say(fmt.Sprintf(roleChanged, clean(args[0]), clean(args[1])))
 	return nil
+}
+
+// roleOf is the role of the one member of that name; empty if the SDK is to say why there is none.
+func (a *app) roleOf(s *space.Space, name string) (role string, err error) {
+	all, err := a.members(s)
+	for _, m := range all {
+		if m.Name != name && m.Member != name {
+			continue
+		}
+		if role != "" {
+			return "", err
+		}
+		role = m.Role
+	}
+	return role, err
+}
+
+// memberHint tells whom there is.
+func memberHint(err error) error {
+	return usageHint(hintFor(err, space.ErrNotFound, hintMembers), hintMembers)
 }
 
 // words is the JSON of words to compare.
@@ -103,7 +143,7 @@ type words struct {
 func (a *app) memberWords(s *space.Space, args []string) error {
 	got, err := s.Words(a.ctx, args[0])
 	if err != nil {
-		return err
+		return memberHint(err)
 	}
 	return a.print(words{args[0], list(got)}, func(w io.Writer) {
 		fmt.Fprintln(w, sheet(got))
@@ -113,7 +153,7 @@ func (a *app) memberWords(s *space.Space, args []string) error {
 
 func (a *app) memberApprove(s *space.Space, args []string) error {
 	if err := s.ApproveMember(a.ctx, args[0]); err != nil {
-		return err
+		return memberHint(err)
 	}
 	a.say(fmt.Sprintf(approved, clean(args[0])))
 	return nil
@@ -140,7 +180,7 @@ func (a *app) memberAdmit(s *space.Space, args []string) error {
 
 func (a *app) memberHistory(s *space.Space, args []string) error {
 	if err := s.SetHistory(a.ctx, args[0], args[1]); err != nil {
-		return err
+		return usageHint(hintFor(err, space.ErrNotFound, hintMembers), "give all, or the number of an epoch")
 	}
 	a.say(fmt.Sprintf(historyGiven, clean(args[0]), clean(args[1])))
 	return nil

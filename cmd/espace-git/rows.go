@@ -138,6 +138,21 @@ func (a *app) columns(s *space.Space, tableName string) ([]string, error) {
 	return nil, hinted(fmt.Errorf(noTable, tableName, space.ErrNotFound), hintTables)
 }
 
+// tableHint says where to look when a row is not there, or a value does not fit. The table itself may be missing.
+func tableHint(err error, tableName string) error {
+	text := err.Error()
+	switch {
+	case strings.Contains(text, "no table") || strings.Contains(text, "no such"):
+		return usageHint(hintFor(err, space.ErrNotFound, hintTables), hintTables)
+	case strings.Contains(text, "row"):
+		hint := fmt.Sprintf(hintRows, tableName)
+		return usageHint(hintFor(err, space.ErrNotFound, hint), hint)
+	case strings.Contains(text, "no member"):
+		return memberHint(err)
+	}
+	return usageHint(err, hintTables)
+}
+
 func without(names []string, name string) []string {
 	var rest []string
 	for _, n := range names {

@@ -33,7 +33,7 @@ func (a *app) selectRows(s *space.Space, q space.Query) error {
 	}
 	rows, err := s.Select(a.ctx, q)
 	if err != nil {
-		return err
+		return usageHint(err, hintWhere)
 	}
 	if len(q.Columns) > 0 {
 		columns = append([]string{"id"}, without(q.Columns, "id")...)

@@ -28,7 +28,7 @@ func (a *app) sql(s *space.Space, query string) error {
 	}
 	r, err := s.SQL(a.ctx, query)
 	if err != nil {
-		return err
+		return usageHint(err, hintSQL)
 	}
 	names := unique(r.Columns)
 	objects := mapped(r.Rows, func(row []any) ordered { return ordered{names, row} })

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -19,11 +20,15 @@ func (a *app) status(s *space.Space) error {
 		return err
 	}
 	st.Warnings = list(st.Warnings)
+	meaning := stateMeaning[st.State]
+	if st.State == space.StateWaiting && a.waitingFor(s) != joinedWaiting {
+		meaning = waitsForApproval
+	}
 	return a.print(st, func(w io.Writer) {
 		for _, line := range [][2]string{
-			{"space", clean(st.Name) + " (" + st.Space + ")"},
-			{"you", clean(st.As) + " (" + st.Role + ")" + " on device " + st.Device},
-			{"state", st.State + stateMeaning[st.State]},
+			{"space", named(st.Name, st.Space)},
+			{"you", strings.TrimSpace(named(st.As, st.Role) + " on device " + st.Device)},
+			{"state", st.State + meaning},
 			{"remote", orElse(clean(st.Remote), noRemote)},
 			{"last sync", orElse(moment(st.Synced), never)},
 			{"epoch", fmt.Sprint(st.Epoch)},
@@ -34,6 +39,17 @@ func (a *app) status(s *space.Space) error {
 		}
 		a.warnings(st.Warnings)
 	})
+}
+
+// named is a name with what explains it in parentheses; either may be unknown yet.
+func named(name, more string) string {
+	switch {
+	case name == "":
+		return more
+	case more == "":
+		return clean(name)
+	}
+	return clean(name) + " (" + more + ")"
 }
 
 func orElse(s, other string) string {

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -33,7 +36,22 @@ func (a *app) syncOnce(s *space.Space) error {
 	if printed := a.printSync(r); err == nil {
 		err = printed
 	}
-	return err
+	return a.shown(err, r.Warnings)
+}
+
+// shown is a violation without the findings that stand above it as warnings.
+func (a *app) shown(err error, warnings []string) error {
+	if a.json || !errors.Is(err, space.ErrViolation) {
+		return err
+	}
+	findings := strings.Split(err.Error(), "; ")
+	for _, f := range findings {
+		if !slices.Contains(warnings, f) {
+			return err
+		}
+	}
+	code, hint := classify(err)
+	return &fault{fmt.Errorf(found, len(findings)), code, hint}
 }
 
 func (a *app) printSync(r *space.SyncResult) error {

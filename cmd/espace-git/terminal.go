@@ -92,6 +92,21 @@ func (a *app) clearProgress() {
 	}
 }
 
+// confirm asks before what can't be taken back, unless --yes answers.
+func (a *app) confirm(question, refusal string) error {
+	if a.yes {
+		return nil
+	}
+	if !a.interactive() {
+		return usagef(hintOwner, "%s", refusal)
+	}
+	answer, err := a.ask(question, "--yes")
+	if err == nil && answer != "yes" && answer != "y" {
+		err = errors.New(notConfirmed)
+	}
+	return err
+}
+
 // ask reads a line from the terminal. Without one it is an error that says which flag to give.
 func (a *app) ask(question, flag string) (string, error) {
 	if !a.interactive() {

@@ -12,7 +12,8 @@ const (
 
 	recoverySheet = `
 RECOVERY SHEET. Copy it to paper now: it is shown once, and stored nowhere.
-These words get the space back when every device is lost. Whoever has them is you.
+They are for the day when every device is lost: a later version's "recover" reads them, this one does not yet.
+Until then a second device is what helps (device add). Whoever has the words is you.
 
   space %s
 
@@ -25,13 +26,18 @@ These words get the space back when every device is lost. Whoever has them is yo
 
 	joining       = "Joining space %s\n  at %s"
 	joinedSpace   = "Space\n  id:    %s\n  dir:   %s\n  state: %s\n"
+	joinedApprove = "An admin approves you first: both run  espace-git member words %[1]q , compare by voice, and they run\n  espace-git member approve %[1]q"
 	joinedWaiting = "A member's device lets you in at its next sync. Then every command works here; `espace-git status` tells."
 	joinedOffline = "This is your request to join. Send it to a member, who runs:  espace-git member admit FILE"
 	stillWaiting  = "still waiting to be let in; the host can't be asked: %s"
 
-	deviceTold    = "Open the link on your other device:  espace-git join DIR --as YOU --link -    Open until %[2]s (%[1]s)."
+	deviceTold    = "WHOEVER USES THIS LINK BECOMES YOU. It is for your own other device only: give it to nobody.\nThere, run  espace-git join DIR --link -    It is open until %[2]s;  espace-git invite revoke %[1]s  closes it."
+	deviceLater   = "The device is let in by the next sync of any member."
+	deviceStays   = "Waiting to let your device in. Ctrl-C is safe: the next sync of any member does it."
+	deviceDone    = "Your device is in."
 	inviteTold    = "Send the link to one person, by any channel you both trust. Invite %s, open until %s."
 	inviteLater   = "The newcomer is let in by the next sync of any member."
+	inviteApprove = "The newcomer joins, and waits until an admin approves: compare the words of  espace-git member words NAME  by voice, then run\n  espace-git member approve NAME"
 	inviteStays   = "Waiting to let the newcomer in. Ctrl-C is safe: the next sync of any member does it."
 	inviteDone    = "The newcomer is in."
 	inviteRevoked = "Invite %s is closed."
@@ -43,6 +49,7 @@ These words get the space back when every device is lost. Whoever has them is yo
 	never        = "never"
 
 	roleChanged  = "%s is now %s."
+	roleSame     = "%s is %s already."
 	approved     = "%s is approved."
 	admitted     = "The join is on the host."
 	historyGiven = "%s may read from %s on."
@@ -66,6 +73,9 @@ These words get the space back when every device is lost. Whoever has them is yo
 	locked   = "Locked."
 	healthy  = "nothing to repair"
 
+	revokedBefore = "Invite %s is closed already."
+	found         = "what was caught is listed above (%d)"
+
 	warnUnprotected = "--no-passphrase: whoever can read %s has your keys"
 )
 
@@ -74,6 +84,10 @@ var inviteHost = map[bool]string{
 	true: "On the host, add a deploy key with write access to %s and hand its private half to the newcomer.\n" +
 		"Whoever holds it can push until you remove it there; what is pushed without being a member counts for nothing.",
 }
+
+var thisDevice = map[bool]string{true: " (this device)"}
+
+const waitsForApproval = " (for an admin's approval; compare the words of `member words` with them)"
 
 var stateMeaning = map[string]string{
 	"waiting":     " (for a member's device to let you in)",
@@ -104,6 +118,7 @@ const (
 	questionUnlock     = "Passphrase:"
 	questionNew        = "New passphrase:"
 	questionAgain      = "Again:"
+	questionOwner      = "Make %s an owner? This version can't take it back. [yes/no]"
 	explainPassphrase  = "Your keys for all spaces are kept under one passphrase. There is no way to reset it."
 )
 
@@ -116,7 +131,10 @@ const (
 	noHome                = "there is no folder for this user's keys"
 	badTransport          = "--transport: there is no transport %q"
 	noKeys                = "there are no keys of yours in %s"
-	noTerminal            = "%s is needed, and there is no terminal to ask"
+	noTerminal            = "there is no terminal to ask: %s"
+	notConfirmed          = "nothing was changed"
+	needsYes              = "an owner can't be made less in this version, and there is no terminal to ask"
+	lowering              = "making %s less than %s is not built in this version"
 	emptyAnswer           = "the answer is empty"
 	emptyPassphrase       = "the passphrase is empty"
 	passphrasesDiffer     = "the passphrases differ"
@@ -127,6 +145,7 @@ const (
 	noLinkInside    = "there is no join link (espace1…)"
 	notARequest     = "this is armoured, but no request to join"
 	badDuration     = "%s: %q is no duration"
+	badRole         = "there is no role %q"
 	badUses         = "--uses: %d is less than 1"
 
 	badAssignment   = "%q is not of the form col=value"
@@ -140,7 +159,7 @@ const (
 	csvOpen         = "a quoted cell does not end"
 	csvLong         = "a cell is too long"
 	nothingToUpdate = "no column to update is given"
-	negativeLimit   = "--limit and --offset must not be negative"
+	negativeLimit   = "a limit or offset must not be negative"
 	noTable         = "there is no table %q: %w"
 	noMember        = "there is no member %q: %w"
 	rowExists       = "row %s is there already"
@@ -164,6 +183,17 @@ const (
 	hintAddress        = "use https or ssh; plain http and paths only on this machine"
 	hintLink           = "copy the whole link again, from espace1 to its last letter, and run:  espace-git join DIR --as YOU --link -"
 	hintLinkArgument   = "paste it when asked:  espace-git join DIR --as YOU    or pipe it:  espace-git join DIR --as YOU --link -"
+	hintNewLink        = "ask a member for a new link, who runs:  espace-git invite"
+	hintInitAgain      = "check the URL and the network, then run the same init again"
+	hintJoinAgain      = "check the network, then run the same join again"
+	hintOwner          = "give --yes"
+	hintRoles          = "the roles are owner, admin, editor and viewer"
+	hintHistory        = "give --history all, or the number of an epoch"
+	hintRowThere       = "espace-git update %s %s COL=VALUE"
+	hintRows           = "espace-git select %s"
+	hintWhere          = "conditions:  espace-git select --help    columns:  espace-git schema show"
+	hintSQL            = "tables and columns:  espace-git schema show"
+	hintUpdate         = "espace-git update tasks ID done=true"
 	hintPassphrase     = "try again:  espace-git unlock"
 	hintPassphraseFile = "put the passphrase in the first line of a file that only you can read"
 	hintNoPassphrase   = "name a file with a passphrase in ESPACE_PASSPHRASE_FILE, or give --no-passphrase"
@@ -176,7 +206,7 @@ const (
 	hintRefused        = "see what the host says; somebody with rights there may have to change its settings"
 	hintConflict       = "somebody was faster: try again"
 	hintAuth           = "log in to the host as for git; try  git ls-remote URL"
-	hintUnreachable    = "what you write stays here and is pushed later:  espace-git sync"
+	hintUnreachable    = "rows that you write stay here and are pushed later by  espace-git sync ; what concerns members or the schema needs the host"
 	hintViolation      = "what was verified before stands, and the evidence is kept:  espace-git verify --full --evidence FILE"
 	hintInvites        = "espace-git invite list"
 	hintMembers        = "espace-git member list"

@@ -16,10 +16,10 @@ func (a *app) updateVerb() *cobra.Command {
 			return err
 		}
 		if len(row) == 0 {
-			return usagef(hintAssignment, nothingToUpdate)
+			return usagef(hintUpdate, nothingToUpdate)
 		}
 		if err := s.Update(a.ctx, args[0], args[1], row); err != nil {
-			return err
+			return tableHint(err, args[0])
 		}
 		a.say(fmt.Sprintf(rowUpdated, clean(args[1])))
 		return nil

@@ -54,7 +54,7 @@ func (a *app) watch(s *space.Space, q space.Query, local bool) error {
 func (a *app) changes(ctx context.Context, s *space.Space, q space.Query) error {
 	for c, err := range s.Watch(ctx, q) {
 		if err != nil {
-			return err
+			return usageHint(err, hintWhere)
 		}
 		if err := a.printJSON(change{c.Kind, c.Row}); err != nil {
 			return err

@@ -9,8 +9,8 @@ import (
 // like one.
 const (
 	spaceName    = "Midsummer picnic"
-	aliceName    = "Alice Adlerstein"
-	bobName      = "Bob Birkenfeld"
+	aliceName    = "Alice Example"
+	bobName      = "Bob Example"
 	aliceDevice  = "alice-workbench"
 	bobDevice    = "bob-travelbook"
 	taskLanterns = "hang the paper lanterns"
@@ -27,7 +27,7 @@ const (
 
 func secrets() []string {
 	return []string{
-		"Midsummer", "picnic", "Adlerstein", "Birkenfeld", "workbench", "travelbook", "errands",
+		"Midsummer", "picnic", aliceName, bobName, "workbench", "travelbook", "errands",
 		"lanterns", "elderflower", "cordial", "bottles", "tartan", "blanket",
 	}
 }
