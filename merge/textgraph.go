@@ -88,12 +88,22 @@ func advance(head []int32, last int32, parents []int32) []int32 {
 // diff gives the events that only a has and those that only b has, each as
 // ranges in descending order. The slices are appended to.
 func (g *textGraph) diff(a, b []int32, inA, inB []textRange) ([]textRange, []textRange) {
-	q := g.queue[:0]
+	q, open := g.queue[:0], 0 // open: tips that are not in both
+	add := func(lv int32, side uint8) {
+		i := behind(q, lv)
+		if i > 0 && q[i-1].lv == lv {
+			if old := q[i-1].side; old|side != old {
+				q[i-1].side, open = onlyA|onlyB, open-openTip(old)
+			}
+			return
+		}
+		q, open = slices.Insert(q, i, textTip{lv, side}), open+openTip(side)
+	}
 	for _, lv := range a {
-		q = addTip(q, textTip{lv, onlyA})
+		add(lv, onlyA)
 	}
 	for _, lv := range b {
-		q = addTip(q, textTip{lv, onlyB})
+		add(lv, onlyB)
 	}
 	emit := func(side uint8, from, to int32) {
 		switch {
@@ -104,14 +114,14 @@ func (g *textGraph) diff(a, b []int32, inA, inB []textRange) ([]textRange, []tex
 			inB = append(inB, textRange{from, to})
 		}
 	}
-	for unshared(q) {
+	for open > 0 {
 		tip := q[len(q)-1]
-		q = q[:len(q)-1]
+		q, open = q[:len(q)-1], open-openTip(tip.side)
 		run := &g.runs[g.at(tip.lv)]
 		// Other tips in the same run: from the lower one on, it is in both.
 		for len(q) > 0 && q[len(q)-1].lv >= run.from {
 			other := q[len(q)-1]
-			q = q[:len(q)-1]
+			q, open = q[:len(q)-1], open-openTip(other.side)
 			if other.side|tip.side != tip.side {
 				emit(tip.side, other.lv+1, tip.lv+1)
 				tip = textTip{other.lv, other.side | tip.side}
@@ -119,30 +129,44 @@ func (g *textGraph) diff(a, b []int32, inA, inB []textRange) ([]textRange, []tex
 		}
 		emit(tip.side, run.from, tip.lv+1)
 		for _, p := range run.parents {
-			q = addTip(q, textTip{p, tip.side})
+			add(p, tip.side)
 		}
 	}
 	g.queue = q
 	return inA, inB
 }
 
-func unshared(q []textTip) bool {
-	for i := range q {
-		if q[i].side != onlyA|onlyB {
-			return true
+// openTip is 1 for a tip that only one version has.
+func openTip(side uint8) int {
+	if side == onlyA|onlyB {
+		return 0
+	}
+	return 1
+}
+
+// behind is the index behind all tips up to lv.
+func behind(q []textTip, lv int32) int {
+	lo, hi := 0, len(q)
+	for hi > 0 && hi+4 > len(q) { // most belong at the end
+		if q[hi-1].lv <= lv {
+			return hi
+		}
+		hi--
+	}
+	for lo < hi {
+		if mid := int(uint(lo+hi) / 2); q[mid].lv <= lv {
+			lo = mid + 1
+		} else {
+			hi = mid
 		}
 	}
-	return false
+	return lo
 }
 
 // addTip keeps the queue ascending, with one tip for an event.
 func addTip(q []textTip, t textTip) []textTip {
-	i := len(q)
-	for i > 0 && q[i-1].lv > t.lv {
-		i--
-	}
+	i := behind(q, t.lv)
 	if i > 0 && q[i-1].lv == t.lv {
-		q[i-1].side |= t.side
 		return q
 	}
 	return slices.Insert(q, i, t)
