@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 
 	"github.com/espace-git/espace-git/space"
 )
@@ -94,6 +95,9 @@ func classify(err error) (code int, hint string) {
 	}
 	for _, e := range exits {
 		if errors.Is(err, e.class) {
+			if e.class == space.ErrConflict && strings.Contains(err.Error(), ".lock") {
+				return e.code, hintLockFile
+			}
 			return e.code, e.hint
 		}
 	}

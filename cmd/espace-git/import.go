@@ -37,6 +37,11 @@ func (a *app) importVerb() *cobra.Command {
 }
 
 func (a *app) importRows(s *space.Space, tableName, name string, f importFlags) error {
+	src, size, err := a.source(name)
+	if err != nil {
+		return err
+	}
+	defer src.Close()
 	format, err := rowFormat(f.format, name)
 	if err != nil {
 		return err
@@ -45,11 +50,6 @@ func (a *app) importRows(s *space.Space, tableName, name string, f importFlags) 
 	if err != nil {
 		return err
 	}
-	src, size, err := a.source(name)
-	if err != nil {
-		return err
-	}
-	defer src.Close()
 	count := &counter{r: src}
 	next, err := reader(count, format)
 	if err != nil {

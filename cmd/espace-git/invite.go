@@ -97,13 +97,21 @@ func (a *app) handOut(s *space.Space, inv *space.Invitation, f inviteFlags) erro
 		a.say(fmt.Sprintf(deviceTold, inv.ID, moment(inv.Expires)))
 	} else {
 		a.say(fmt.Sprintf(inviteTold, inv.ID, moment(inv.Expires)))
-		a.say(fmt.Sprintf(inviteHost[f.deployKey], clean(inv.Host)))
+		a.say(fmt.Sprintf(hostAdvice(inv.Host, f.deployKey), clean(inv.Host)))
 	}
 	if f.noWait || a.json || !seen || !a.interactive() {
 		a.say(f.later())
 		return nil
 	}
 	return a.letIn(s, inv.ID, f)
+}
+
+// hostAdvice is what the host needs: accounts, where it has them.
+func hostAdvice(url string, deployKey bool) string {
+	if deployKey || strings.HasPrefix(url, "https://") || strings.HasPrefix(url, "ssh://") || strings.Contains(url, "@") {
+		return inviteHost[deployKey]
+	}
+	return inviteHere
 }
 
 // later says what happens once the link was used.

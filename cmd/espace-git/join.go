@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -39,7 +40,7 @@ func (a *app) noLink(next cobra.PositionalArgs) cobra.PositionalArgs {
 	return func(c *cobra.Command, args []string) error {
 		link, _ := c.Flags().GetString("link")
 		for _, arg := range append(args, link) {
-			if strings.HasPrefix(strings.TrimSpace(arg), linkPrefix) {
+			if strings.HasPrefix(strings.ToLower(strings.TrimSpace(arg)), linkPrefix) {
 				return usagef(hintLinkArgument, linkInArguments)
 			}
 		}
@@ -105,19 +106,43 @@ func (a *app) joinWait(flag string) (time.Duration, error) {
 // readLink takes the link from a file, stdin or the terminal. What surrounds it in a mail does not hurt.
 func (a *app) readLink(from string) (string, error) {
 	if from == "" {
-		return a.ask(questionLink, "--link FILE, or --link -")
+		line, err := a.ask(questionLink, "--link FILE, or --link -")
+		if link, ok := findLink(line); ok {
+			line = link
+		}
+		return line, err
 	}
 	b, err := a.readFile(from)
 	if err != nil {
 		return "", err
 	}
-	for _, word := range strings.Fields(string(b)) {
-		if strings.HasPrefix(word, linkPrefix) {
-			return word, nil
-		}
+	if link, ok := findLink(string(b)); ok {
+		return link, nil
 	}
 	return "", usagef(hintLink, noLinkInside)
 }
+
+// findLink also finds a link that was quoted, wrapped or put into capitals on its way: its checksum tells where it ends.
+func findLink(text string) (link string, ok bool) {
+	words := strings.FieldsFunc(strings.ToLower(text), func(r rune) bool { return unicode.IsSpace(r) || strings.ContainsRune(`"'<>`+"`", r) })
+	for i, word := range words {
+		if !strings.HasPrefix(word, linkPrefix) {
+			continue
+		}
+		whole := word
+		for _, next := range append([]string{""}, words[i+1:min(len(words), i+1+mostWrapped)]...) {
+			whole += next
+			if _, err := space.LinkInfo(whole); err == nil {
+				return whole, true
+			}
+		}
+		return word, true
+	}
+	return "", false
+}
+
+// mostWrapped is over how many lines a link may be wrapped.
+const mostWrapped = 20
 
 // joinResult is the JSON of a join; request is there for an offline one only.
 type joinResult struct {
@@ -139,12 +164,13 @@ func (a *app) joined(s *space.Space, joined *space.Joined, wait time.Duration) e
 		return err
 	}
 	result := joinResult{joined.Space, joined.Dir, state, ""}
-	return a.print(result, func(w io.Writer) {
+	err = a.print(result, func(w io.Writer) {
 		fmt.Fprintf(w, joinedSpace, joined.Space, clean(joined.Dir), state)
 		if state == "waiting" {
 			a.say(a.waitingFor(s))
 		}
 	})
+	return errors.Join(err, a.ctx.Err()) // interrupted, and joined all the same
 }
 
 // waitingFor says what a newcomer waits for: an approval, or just a sync.
@@ -165,7 +191,7 @@ const requestType = "ESPACE JOIN REQUEST"
 func (a *app) await(s *space.Space, state string, wait time.Duration) (string, error) {
 	for end := time.Now().Add(wait); state == "waiting" && time.Now().Before(end); {
 		if a.busy = false; !a.sleep(2 * time.Second) {
-			return state, nil // interrupted: joined all the same
+			return state, nil
 		}
 		if _, err := s.Sync(a.ctx); err != nil && !temporary(err) {
 			return state, err

@@ -202,6 +202,8 @@ func TestReadLink(t *testing.T) {
 	for stdin, want := range map[string]string{
 		"espace1abc\n":                     "espace1abc",
 		"Hi Bob,\n\n  espace1abc\n\nAlice": "espace1abc",
+		"\"espace1abc\"":                   "espace1abc",
+		"<ESPACE1ABC>\n":                   "espace1abc",
 	} {
 		if got, err := testApp(stdin).readLink("-"); err != nil || got != want {
 			t.Errorf("%q: got %q, %v", stdin, got, err)

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"path/filepath"
 	"strings"
 	"unicode"
 
@@ -18,7 +19,7 @@ func (a *app) root() *cobra.Command {
 	root.SetErr(a.err)
 	root.Annotations = map[string]string{cobra.CommandDisplayNameAnnotation: a.name}
 	flags := root.PersistentFlags()
-	flags.StringVarP(&a.dir, "directory", "C", "", flagDirectory)
+	flags.VarP((*folder)(&a.dir), "directory", "C", flagDirectory)
 	flags.BoolVar(&a.json, "json", false, flagJSON)
 	flags.BoolVar(&a.yes, "yes", false, flagYes)
 	flags.StringVar(&a.transport, "transport", a.fallback("ESPACE_TRANSPORT", "auto"), flagTransport)
@@ -43,7 +44,35 @@ func (a *app) root() *cobra.Command {
 		}
 	}
 	root.AddCommand(a.docsVerb(), a.topic("exit-codes", exitCodesHelp()), a.topic("environment", environmentHelp))
+	root.SetHelpCommand(a.helpVerb(root))
 	return root
+}
+
+// helpVerb shows the help of what it is asked for, and knows when there is none.
+func (a *app) helpVerb(root *cobra.Command) *cobra.Command {
+	return &cobra.Command{Use: "help [COMMAND]", Short: "Help about any command", RunE: func(_ *cobra.Command, args []string) error {
+		c, rest, err := root.Find(args)
+		if err != nil || len(rest) > 0 || len(args) > 0 && c == root {
+			return usagef("espace-git --help", noSuchTopic, strings.Join(args, " "))
+		}
+		c.InitDefaultHelpFlag()
+		return c.Help()
+	}}
+}
+
+// folder is -C: given twice, the second starts from the first, as in git.
+type folder string
+
+func (f *folder) String() string { return string(*f) }
+func (f *folder) Type() string   { return "string" }
+
+func (f *folder) Set(dir string) error {
+	if filepath.IsAbs(dir) || *f == "" {
+		*f = folder(dir)
+		return nil
+	}
+	*f = folder(filepath.Join(string(*f), dir))
+	return nil
 }
 
 // verb makes a command from a line like "member role NAME ROLE": the words before the first in capitals or brackets are its

@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -51,6 +53,9 @@ type schemaChanges struct {
 
 func (a *app) schemaFile(name string, apply bool) error {
 	yaml, err := a.readFile(name)
+	if err == nil && len(bytes.TrimSpace(yaml)) == 0 {
+		err = usagef("espace-git schema show", emptySchema)
+	}
 	if err != nil {
 		return err
 	}
@@ -63,14 +68,24 @@ func (a *app) schemaFile(name string, apply bool) error {
 		if err != nil {
 			return err
 		}
-		return a.print(schemaChanges{list(changes), apply}, func(w io.Writer) {
+		narrows := slices.ContainsFunc(changes, func(c string) bool { return strings.HasSuffix(c, needsSeal) })
+		err = a.print(schemaChanges{list(changes), apply}, func(w io.Writer) {
 			for _, c := range changes {
 				fmt.Fprintln(w, clean(c))
 			}
-			a.say(schemaTold(len(changes), apply))
+			if !narrows {
+				a.say(schemaTold(len(changes), apply))
+			}
 		})
+		if err == nil && narrows {
+			err = usagef(hintNarrows, schemaNarrows)
+		}
+		return err
 	})
 }
+
+// needsSeal is how the SDK marks what takes something away.
+const needsSeal = "(narrows: needs a seal)"
 
 func schemaTold(changes int, applied bool) string {
 	switch {

@@ -78,6 +78,7 @@ func params(p testscript.Params) testscript.Params {
 			"hunt":       hunt,
 			"damage":     damage,
 			"bytes":      writeBytes,
+			"wrap":       wrap,
 		},
 	}
 	commands.Dir, commands.Files = p.Dir, p.Files
@@ -393,4 +394,11 @@ func kinds(v any) any {
 func writeBytes(ts *testscript.TestScript, neg bool, args []string) {
 	text := strings.ReplaceAll(strings.Join(args, " "), `\xff`, "\xff")
 	ts.Check(os.WriteFile(ts.MkAbs("bytes"), []byte(text), 0o644))
+}
+
+// wrap writes the link of a file as a mail program might: quoted, in capitals, over several lines.
+func wrap(ts *testscript.TestScript, neg bool, args []string) {
+	link := strings.ToUpper(strings.TrimSpace(ts.ReadFile(args[0])))
+	text := "Hi Bob,\n\n\"" + link[:60] + "\n" + link[60:] + "\"\n\nAlice\n"
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(text), 0o644))
 }

@@ -184,6 +184,34 @@ func TestTerminalInviteStaysAndJoinWaits(t *testing.T) {
 	}
 }
 
+// Who makes an owner is asked; whoever joins by a newcomer's link without a name, too.
+func TestTerminalAsksForNameAndOwner(t *testing.T) {
+	url, _ := hosted(t)
+	alice, bob := filepath.Join(t.TempDir(), "alice"), filepath.Join(t.TempDir(), "bob")
+	ours, theirs := filepath.Join(t.TempDir(), "ours"), filepath.Join(t.TempDir(), "theirs")
+	must(t, alice, "init", ours, "--name", "N", "--as", "Alice", "--no-passphrase", "--template", "todo", "--remote", url)
+	link := must(t, alice, "-C", ours, "invite")
+	join := onTerminal(t, bob, "join", theirs, "--no-passphrase", "--wait", "0s")
+	join.expect("Join link:")
+	join.enter(strings.TrimSpace(link))
+	join.expect("Your name")
+	join.enter("Bob")
+	join.expect("state: waiting")
+	join.ends(exitOK)
+	must(t, alice, "-C", ours, "sync")
+	for _, answer := range []string{"no", ""} {
+		p := onTerminal(t, alice, "-C", ours, "member", "role", "Bob", "owner")
+		p.expect("[yes/no]")
+		p.enter(answer)
+		p.ends(exitFailed)
+	}
+	p := onTerminal(t, alice, "-C", ours, "member", "role", "Bob", "owner")
+	p.expect("can't take it back")
+	p.enter("yes")
+	p.expect("Bob is now owner")
+	p.ends(exitOK)
+}
+
 // Colour and progress are for terminals; what others wrote is escaped there too, in every form of output.
 func TestAttackTerminalEscapesOnTerminal(t *testing.T) {
 	home, dir := filepath.Join(t.TempDir(), "home"), filepath.Join(t.TempDir(), "s")

@@ -51,7 +51,7 @@ Until then a second device is what helps (device add). Whoever has the words is 
 	roleChanged  = "%s is now %s."
 	roleSame     = "%s is %s already."
 	approved     = "%s is approved."
-	admitted     = "The join is on the host."
+	admitted     = "The join is on the host; the next  espace-git sync  of any member lets the newcomer in."
 	historyGiven = "%s may read from %s on."
 	wordsMeaning = "Compare all twelve by voice. If one differs, you do not see the same ledger."
 
@@ -89,6 +89,9 @@ var thisDevice = map[bool]string{true: " (this device)"}
 
 const waitsForApproval = " (for an admin's approval; compare the words of `member words` with them)"
 
+// inviteHere is for a folder or a host that asks nobody who they are.
+const inviteHere = "The newcomer must be able to reach and write %s."
+
 var stateMeaning = map[string]string{
 	"waiting":     " (for a member's device to let you in)",
 	"unwitnessed": " (you can read; what you write is pushed once a member has signed the ledger with you in it)",
@@ -105,7 +108,7 @@ func hostTold(addr, dir string) func(io.Writer) {
 	return func(w io.Writer) {
 		fmt.Fprintf(w, "http://%s/\n", addr)
 		fmt.Fprintf(w, "Bare repositories in %s, for everybody who can reach this address. Try:\n", clean(dir))
-		fmt.Fprintf(w, "  git init --bare %s/shared.git\n", clean(dir))
+		fmt.Fprintf(w, "  git init --bare -b main %s/shared.git\n", clean(dir))
 		fmt.Fprintf(w, "  espace-git init mine --name NAME --as YOU --remote http://%s/shared.git\n", addr)
 	}
 }
@@ -167,6 +170,11 @@ const (
 	noCSVHead       = "the file is empty: its first line must name the columns"
 	badCSVHead      = "column %d of the first line has no name, or one that stands before it already"
 
+	emptySchema   = "the schema is empty"
+	schemaNarrows = "this schema takes something away, which this version can't do yet"
+	badColumns    = "--columns: %q is empty or given twice"
+	noSuchTopic   = "there is no command or topic %q"
+
 	verifyFailed = "%d problems were found: %w"
 	badAt        = "--at: %q is no number of a ledger entry"
 	notAHook     = "this is run by git, as the pre-receive hook of a bare repository"
@@ -219,6 +227,8 @@ const (
 	hintFormat         = "give --format csv or --format jsonl"
 	hintImportUpdate   = "to change rows that are there already, give --update"
 	hintPartImport     = "the %d rows before that batch are in: remove them from the file before you import it again"
+	hintNarrows        = "leave the lines marked \"narrows\" as they are in  espace-git schema show"
+	hintLockFile       = "if no git runs on the host, remove that file (below its refs) and run  espace-git sync  again"
 	hintAt             = "espace-git fingerprint --at 12"
 	hintHook           = "put into hooks/pre-receive:  exec espace-git hook pre-receive"
 	hintRefusedPush    = "nothing of the push was taken; espace-git sync  tries again with what the host has now"
