@@ -11,6 +11,14 @@
 //	row.go     the row driver: last writer per column, delete wins
 //	rowcodec.go  a row's stamps as stored bytes
 //
+// Texts that several people edit at once are a fold of their own:
+//
+//	text.go         a text and what may be done with it
+//	textgraph.go    who had seen what: the causal graph
+//	textwalk.go     the walk over it that brings positions together
+//	texttree.go     the index that it keeps, textrope.go the text itself
+//	textcodec.go    changes and saved texts as bytes
+//
 // # The law
 //
 // Every fold here is a join: each part of a state only grows, and each part is
