@@ -38,6 +38,9 @@ func (a *app) deviceAdd() *cobra.Command {
 		}
 		return a.inSpace(func(s *space.Space) error {
 			inv, err := s.AddDevice(a.ctx, f.InviteOptions)
+			if err != nil && s.Remote() == "" {
+				return usageHint(err, hintRemote)
+			}
 			if err != nil {
 				return err
 			}

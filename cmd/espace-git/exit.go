@@ -124,8 +124,8 @@ func (a *app) finish(err error, help string) int {
 	return code
 }
 
-// ruleOf is how the ledger names which rule an entry would break.
-var ruleOf = regexp.MustCompile(`ledger entry \d+ \("[a-z.]+"\): rule [a-z-]+: (not permitted: )?`)
+// ruleOf is how the ledger names which rule an entry would break, and how Go names what reads a number.
+var ruleOf = regexp.MustCompile(`strconv\.[A-Za-z]+: parsing "[^"]*": |ledger entry \d+ \("[a-z.]+"\): rule [a-z-]+: (not permitted: )?`)
 
 // plain leaves out the rule's name; --json tells it.
 func plain(text string) string { return ruleOf.ReplaceAllString(text, "") }

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -39,6 +40,9 @@ func (a *app) initVerb() *cobra.Command {
 }
 
 func (a *app) init(dir string, f initFlags) (err error) {
+	if err := checkURL(f.Remote); err != nil {
+		return err
+	}
 	if f.Name, err = a.required(f.Name, questionSpaceName, "--name NAME"); err != nil {
 		return err
 	}
@@ -63,6 +67,16 @@ func (a *app) init(dir string, f initFlags) (err error) {
 	defer s.Close()
 	created.Recovery = list(created.Recovery)
 	return a.print(created, func(w io.Writer) { a.tellCreated(w, created, f) })
+}
+
+// checkURL refuses a password before anything is made.
+func checkURL(remote string) error {
+	if u, err := url.Parse(remote); err == nil && u.User != nil {
+		if _, set := u.User.Password(); set {
+			return usagef(hintCredentials, urlPassword)
+		}
+	}
+	return nil
 }
 
 func (a *app) tellCreated(w io.Writer, created *space.Created, f initFlags) {

@@ -58,13 +58,16 @@ func (a *app) invite(f inviteFlags) error {
 	return a.inSpace(func(s *space.Space) error {
 		inv, err := s.Invite(a.ctx, f.InviteOptions)
 		if err != nil {
-			return usageHint(err, inviteHint(f))
+			return usageHint(err, inviteHint(s, f))
 		}
 		return a.handOut(s, inv, f)
 	})
 }
 
-func inviteHint(f inviteFlags) string {
+func inviteHint(s *space.Space, f inviteFlags) string {
+	if s.Remote() == "" {
+		return hintRemote
+	}
 	if slices.Contains(roles, f.Role) {
 		return hintHistory
 	}

@@ -25,6 +25,9 @@ func (a *app) remoteVerb() *cobra.Command {
 			if args[0] != primaryName {
 				return usagef("espace-git remote add "+primaryName+" URL", remoteOnlyOne, args[0])
 			}
+			if err := checkURL(args[1]); err != nil {
+				return err
+			}
 			return a.inSpace(func(s *space.Space) error { return s.SetRemote(a.ctx, args[1]) })
 		}),
 		a.verb("remote list", cobra.NoArgs, func([]string) error { return a.inSpace(a.remoteList) }),

@@ -170,6 +170,7 @@ const (
 	noCSVHead       = "the file is empty: its first line must name the columns"
 	badCSVHead      = "column %d of the first line has no name, or one that stands before it already"
 
+	urlPassword   = "the URL holds a password, which would stand in every join link"
 	emptySchema   = "the schema is empty"
 	schemaNarrows = "this schema takes something away, which this version can't do yet"
 	badColumns    = "--columns: %q is empty or given twice"
@@ -227,6 +228,8 @@ const (
 	hintFormat         = "give --format csv or --format jsonl"
 	hintImportUpdate   = "to change rows that are there already, give --update"
 	hintPartImport     = "the %d rows before that batch are in: remove them from the file before you import it again"
+	hintRemote         = "espace-git remote add origin URL"
+	hintCredentials    = "leave the password out of the URL: git's credential helpers and ssh keys serve;  git ls-remote URL  shows whether they do"
 	hintNarrows        = "leave the lines marked \"narrows\" as they are in  espace-git schema show"
 	hintLockFile       = "if no git runs on the host, remove that file (below its refs) and run  espace-git sync  again"
 	hintAt             = "espace-git fingerprint --at 12"
