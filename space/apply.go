@@ -21,6 +21,9 @@ func (r *round) applyAll(ctx context.Context) error {
 	for _, l := range r.lanes {
 		r.total += len(l.pending)
 	}
+	if r.total > 0 {
+		r.s.opts.Progress(Progress{Phase: "applying", Total: int64(r.total)})
+	}
 	for moved := true; moved; {
 		moved = false
 		for _, d := range r.order {

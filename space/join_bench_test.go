@@ -13,7 +13,7 @@ import (
 )
 
 // BenchmarkJoin makes a space in which 10 devices wrote n operations, in
-// transactions of 10, synced 10 times each, and joins it: fetched, verified, decrypted, folded,
+// transactions of 10, 100 to a sync, and joins it: fetched, verified, decrypted, folded,
 // queryable. The ratio is to `git clone --mirror` of the same repository.
 // ESPACE_BENCH_JOIN sets the numbers of operations (default 1000 and 10000).
 func BenchmarkJoin(b *testing.B) {
@@ -77,10 +77,11 @@ func populate(b *testing.B, host string, devices, ops int) *space.Space {
 			must(p.Sync(ctx))(b)
 		}
 	}
-	const rounds, perWrite = 10, 10
+	const perWrite, perSync = 10, 100
+	rounds := ops / devices / perSync
 	for r := range rounds {
 		for _, p := range people {
-			for range ops / devices / rounds / perWrite {
+			for range perSync / perWrite {
 				must(p.Write(ctx, func(tx *space.Tx) error {
 					for range perWrite {
 						if _, err := tx.Insert("tasks", space.Row{"title": "a task of usual length", "points": r}); err != nil {
@@ -102,16 +103,21 @@ func joinOnce(b *testing.B, alice *space.Space, host string, n int) {
 	ctx := b.Context()
 	link := must(alice.Invite(ctx, space.InviteOptions{}))(b).Link
 	start := time.Now()
-	s, _, err := space.Join(ctx, filepath.Join(b.TempDir(), "joiner"), link, space.JoinOptions{As: "joiner"}, benchOptions(b, "hj"))
+	phases := newPhases()
+	o := benchOptions(b, "hj")
+	o.Progress = phases.enter
+	s, _, err := space.Join(ctx, filepath.Join(b.TempDir(), "joiner"), link, space.JoinOptions{As: "joiner"}, o)
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer s.Close()
 	b.ReportMetric(float64(time.Since(start).Milliseconds()), "ms-ask")
 	must(alice.Sync(ctx))(b)
+	phases.reset()
 	b.StartTimer()
 	must(s.Sync(ctx))(b)
 	b.StopTimer()
+	phases.report(b)
 	rows := must(s.SQL(ctx, "select count(*) from tasks"))(b)
 	if got := fmt.Sprint(rows.Rows[0][0]); got != strconv.Itoa(n) {
 		b.Fatalf("%s rows, want %d", got, n)
@@ -121,4 +127,32 @@ func joinOnce(b *testing.B, alice *space.Space, host string, n int) {
 		b.Fatalf("%v %s", err, out)
 	}
 	b.ReportMetric(float64(time.Since(begin).Milliseconds()), "ms-clone")
+}
+
+// phases measures how long each phase of a sync takes, by what Progress tells.
+type phases struct {
+	name  string
+	since time.Time
+	took  map[string]time.Duration
+}
+
+func newPhases() *phases { return &phases{took: map[string]time.Duration{}} }
+
+func (p *phases) reset() { *p = *newPhases() }
+
+func (p *phases) enter(now space.Progress) {
+	if now.Phase == p.name {
+		return
+	}
+	if p.name != "" {
+		p.took[p.name] += time.Since(p.since)
+	}
+	p.name, p.since = now.Phase, time.Now()
+}
+
+func (p *phases) report(b *testing.B) {
+	p.enter(space.Progress{})
+	for name, took := range p.took {
+		b.ReportMetric(float64(took.Microseconds())/1000, "ms-"+name)
+	}
 }

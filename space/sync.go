@@ -103,6 +103,7 @@ func (s *Space) syncOnce(ctx context.Context, res *SyncResult) (next outcome, vi
 	batch := s.repo.Batch()
 	var updates []gitstore.RefUpdate
 	var waits bool
+	s.opts.Progress(Progress{Phase: "verifying"})
 	err = s.db.Update(ctx, func(v *view.Tx) error {
 		r, err := s.newRound(v, res)
 		if err != nil {
