@@ -13,7 +13,6 @@ import (
 	"github.com/espace-git/espace-git/gitstore"
 	"github.com/espace-git/espace-git/internal/wire"
 	"github.com/espace-git/espace-git/membership"
-	"github.com/espace-git/espace-git/merge"
 	"github.com/espace-git/espace-git/seal"
 	"github.com/espace-git/espace-git/view"
 )
@@ -115,10 +114,9 @@ func harmless(s string) string {
 
 // junk reports a ref that can't be read. Nobody signed it, so nobody is accused;
 // if the chain was readable before, it is put right.
-func (r *round) junk(ref string, tip wire.ObjectID, err error) error {
+func (r *round) junk(ref string, tip wire.ObjectID, err error) {
 	r.warn("%s: the host shows no readable chain there: %v", ref, err)
 	r.repair(ref, tip)
-	return nil
 }
 
 // repair plans to move a ref from what the host shows back to what was verified.
@@ -145,7 +143,7 @@ func (r *round) violation(e evidence) error {
 }
 
 // advance is the way of every chain: which commits are new on a ref, and whether
-// they stand on what was verified. moved is false if there is nothing to read.
+// they stand on what was verified. Of a chain that can't be read there are none.
 func (r *round) advance(ref string, tip wire.ObjectID, what string) (commits []gitstore.CommitRef, stands bool, err error) {
 	last := r.tips[ref]
 	commits, err = r.s.repo.Commits([]wire.ObjectID{tip}, known(last), maxCommits)
@@ -153,7 +151,8 @@ func (r *round) advance(ref string, tip wire.ObjectID, what string) (commits []g
 		err = tipFault(commits, tip)
 	}
 	if err != nil {
-		return nil, false, r.junk(ref, tip, err)
+		r.junk(ref, tip, err)
+		return nil, false, nil
 	}
 	stands = last.IsZero() || slices.ContainsFunc(commits, func(c gitstore.CommitRef) bool { return slices.Contains(c.Parents, last) })
 	if !stands {
@@ -344,9 +343,7 @@ func (r *round) missing(host *display) error {
 		if errors.Is(host.failed[ref], gitstore.ErrTooBig) {
 			// Anyone who may push can put too much on top. What lies under it can't be
 			// read, so nothing shows that it was taken back.
-			if err := r.junk(ref, host.at(ref), host.failed[ref]); err != nil {
-				return err
-			}
+			r.junk(ref, host.at(ref), host.failed[ref])
 			continue
 		}
 		n, _ := r.s.refs.Parse(ref)
@@ -359,77 +356,6 @@ func (r *round) missing(host *display) error {
 		}
 	}
 	return nil
-}
-
-// standing brings this device's own view of itself up to the ledger.
-func (r *round) standing(before int) error {
-	roster := r.roster()
-	opening := roster.Epoch()
-	was := r.me
-	r.me.Ledger, r.me.Epoch, r.me.Opening = roster.Head(), opening.Epoch, openingTime(opening)
-	r.me.Role, r.me.Lacks = "", strings.Join(roster.Lacks(), ", ")
-	if role := roster.RoleOf(r.me.Device); role != membership.NoRole {
-		r.me.Role = role.String()
-	}
-	if d, ok := roster.Device(r.me.Device); ok {
-		r.me.Member = d.Member
-	}
-	if r.me == was {
-		return nil
-	}
-	if r.ledger.len() != before {
-		if err := seenChanged(r.v); err != nil {
-			return err
-		}
-		if err := r.meet(); err != nil {
-			return err
-		}
-	}
-	return r.me.save(r.v)
-}
-
-// place notes that a device signed a position of our ledger. Newcomers need that
-// of a witness before their writes leave (DESIGN 6).
-//
-// A position on another branch is what catches a host that shows different ledgers
-// (DESIGN 2, promise 3). It speaks of the fork, never against its signer, who may
-// have been shown that branch.
-func (r *round) place(c chain.Verified) error {
-	d, p := c.Device, *c.Message.Ledger
-	if hash, known := r.roster().HashAt(p.Number); known && hash != p.Hash {
-		text := fmt.Sprintf("%s signed on another branch of the ledger at entry %d: there are two", r.deviceName(d), p.Number)
-		return r.violation(evidence{Kind: "ledger-branch", Text: text, Device: d.String(), Signed: [][]byte{c.Raw()}})
-	} else if !known {
-		return nil
-	}
-	var last uint64
-	if _, err := getValue(r.v, bucketPlace, d[:], &last); err != nil || last >= p.Number {
-		return err
-	}
-	return putValue(r.v, bucketPlace, d[:], p.Number)
-}
-
-// witnessed reports whether enough others have signed a ledger that has this
-// device in it.
-func (r *round) witnessed() (bool, error) {
-	w, ok := r.roster().Witnesses(r.me.Device)
-	if !ok {
-		return true, nil // the founder's first device
-	}
-	var signed []wire.DeviceID
-	for pair, err := range r.v.Each(bucketPlace, nil) {
-		if err != nil {
-			return false, err
-		}
-		var n uint64
-		if err := wire.UnmarshalCBOR(pair.Value, &n); err != nil {
-			return false, err
-		}
-		if n >= w.Join.Number {
-			signed = append(signed, wire.DeviceID(pair.Key))
-		}
-	}
-	return w.Enough(signed), nil
 }
 
 // deviceName is for people: the member's name and the device's, as far as known.
@@ -451,6 +377,3 @@ func (r *round) verified(c gitstore.CommitRef, kind chain.Kind, device func(wire
 	}
 	return u.Verify(d.Key)
 }
-
-// openingTime is an epoch's opening as stamps count it.
-func openingTime(o membership.Opening) uint64 { return merge.FromMillis(o.Time.UnixMilli()) }

@@ -1,0 +1,85 @@
+package space
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/espace-git/espace-git/chain"
+	"github.com/espace-git/espace-git/internal/wire"
+	"github.com/espace-git/espace-git/membership"
+	"github.com/espace-git/espace-git/merge"
+)
+
+// standing brings this device's own view of itself up to the ledger.
+func (r *round) standing(before int) error {
+	roster := r.roster()
+	opening := roster.Epoch()
+	was := r.me
+	r.me.Ledger, r.me.Epoch, r.me.Opening = roster.Head(), opening.Epoch, openingTime(opening)
+	r.me.Role, r.me.Lacks = "", strings.Join(roster.Lacks(), ", ")
+	if role := roster.RoleOf(r.me.Device); role != membership.NoRole {
+		r.me.Role = role.String()
+	}
+	if d, ok := roster.Device(r.me.Device); ok {
+		r.me.Member = d.Member
+	}
+	if r.me == was {
+		return nil
+	}
+	if r.ledger.len() != before {
+		if err := seenChanged(r.v); err != nil {
+			return err
+		}
+		if err := r.meet(); err != nil {
+			return err
+		}
+	}
+	return r.me.save(r.v)
+}
+
+// place notes that a device signed a position of our ledger. Newcomers need that
+// of a witness before their writes leave (DESIGN 6).
+//
+// A position on another branch is what catches a host that shows different ledgers
+// (DESIGN 2, promise 3). It speaks of the fork, never against its signer, who may
+// have been shown that branch.
+func (r *round) place(c chain.Verified) error {
+	d, p := c.Device, *c.Message.Ledger
+	if hash, known := r.roster().HashAt(p.Number); known && hash != p.Hash {
+		text := fmt.Sprintf("%s signed on another branch of the ledger at entry %d: there are two", r.deviceName(d), p.Number)
+		return r.violation(evidence{Kind: "ledger-branch", Text: text, Device: d.String(), Signed: [][]byte{c.Raw()}})
+	} else if !known {
+		return nil
+	}
+	var last uint64
+	if _, err := getValue(r.v, bucketPlace, d[:], &last); err != nil || last >= p.Number {
+		return err
+	}
+	return putValue(r.v, bucketPlace, d[:], p.Number)
+}
+
+// witnessed reports whether enough others have signed a ledger that has this
+// device in it.
+func (r *round) witnessed() (bool, error) {
+	w, ok := r.roster().Witnesses(r.me.Device)
+	if !ok {
+		return true, nil // the founder's first device
+	}
+	var signed []wire.DeviceID
+	for pair, err := range r.v.Each(bucketPlace, nil) {
+		if err != nil {
+			return false, err
+		}
+		var n uint64
+		if err := wire.UnmarshalCBOR(pair.Value, &n); err != nil {
+			return false, err
+		}
+		if n >= w.Join.Number {
+			signed = append(signed, wire.DeviceID(pair.Key))
+		}
+	}
+	return w.Enough(signed), nil
+}
+
+// openingTime is an epoch's opening as stamps count it.
+func openingTime(o membership.Opening) uint64 { return merge.FromMillis(o.Time.UnixMilli()) }
