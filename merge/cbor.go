@@ -166,6 +166,15 @@ func (r *reader) fixed(dst []byte, what string) {
 	}
 }
 
+// null takes a null if one comes next.
+func (r *reader) null() bool {
+	if r.left() == 0 || r.b[r.off] != cborNull {
+		return false
+	}
+	r.off++
+	return true
+}
+
 // text reads a text string of at most limit bytes.
 func (r *reader) text(limit uint64, what string) string {
 	n := r.want(majorText, what)

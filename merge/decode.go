@@ -67,11 +67,15 @@ const slabCells = 1024
 
 func (d *decoder) entry() *LaneEntry {
 	e := new(LaneEntry)
-	d.array(3, "entry")
+	d.array(4, "entry")
 	d.array(2, "ledger position")
 	e.Ledger.Number = d.uint(math.MaxInt64, "ledger number")
 	d.fixed(e.Ledger.Hash[:], "ledger hash")
 	e.Seen = d.seen()
+	if !d.null() {
+		e.Endorses = new(wire.Hash)
+		d.fixed(e.Endorses[:], "digest endorsed")
+	}
 	if n := d.count(majorArray, minTx, "transactions"); n > 0 {
 		e.Transactions = make([]Transaction, n)
 	}

@@ -42,7 +42,7 @@ func EncodeTransaction(tx *Transaction) ([]byte, error) {
 }
 
 func appendEntry(b []byte, e *LaneEntry) []byte {
-	b = appendHead(b, majorArray, 3)
+	b = appendHead(b, majorArray, 4)
 	b = appendHead(b, majorArray, 2)
 	b = appendUint(b, e.Ledger.Number)
 	b = appendBytes(b, e.Ledger.Hash[:])
@@ -53,6 +53,11 @@ func appendEntry(b []byte, e *LaneEntry) []byte {
 		b = appendBytes(b, s.Device[:])
 		b = appendUint(b, s.Len)
 		b = appendBytes(b, s.Root[:])
+	}
+	if e.Endorses == nil {
+		b = append(b, cborNull)
+	} else {
+		b = appendBytes(b, e.Endorses[:])
 	}
 	b = appendHead(b, majorArray, uint64(len(e.Transactions)))
 	for i := range e.Transactions {
@@ -124,7 +129,7 @@ func appendSaw(b []byte, saw []Saw) []byte {
 
 // entrySize and txSize are upper bounds, so that encoding allocates once.
 func entrySize(e *LaneEntry) int {
-	n := 64 + 64*len(e.Seen)
+	n := 96 + 64*len(e.Seen)
 	for i := range e.Transactions {
 		n += txSize(&e.Transactions[i])
 	}

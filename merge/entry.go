@@ -98,12 +98,16 @@ func (t *Transaction) Resaw(old, settled Stamp) {
 
 // LaneEntry is what one device says at one place of its lane (DESIGN 7).
 //
-//	[[number, hash], [[device, length, root], …], [transaction, …]]
+//	[[number, hash], [[device, length, root], …], endorsed or null, [transaction, …]]
 //
-// An entry without transactions is a statement: it witnesses what was seen.
+// An entry without transactions is a statement: it witnesses what was seen. An
+// entry of the order has the same form, and neither sees nor endorses.
 type LaneEntry struct {
-	Ledger       wire.Position // the author's verified ledger
-	Seen         []Seen        // what changed since the entry before, devices strictly ascending
+	Ledger wire.Position // the author's verified ledger
+	Seen   []Seen        // what changed since the entry before, devices strictly ascending
+	// Endorses is the digest of the state with which the epoch starts, as the
+	// author computed it; nil where the entry says nothing about it.
+	Endorses     *wire.Hash
 	Transactions []Transaction
 }
 

@@ -70,8 +70,8 @@ func TestTransactionAlone(t *testing.T) {
 // A count of 2^28 operations in a short entry allocates nothing.
 func TestHugeCountsAllocateNothing(t *testing.T) {
 	for _, h := range []string{
-		"83" + hexLedger + "9affffffff",
-		"83" + hexLedger + "80" + "9affffffff",
+		"84" + hexLedger + "9affffffff",
+		"84" + hexLedger + "80f6" + "9affffffff",
 		entryWith("8501" + hexID + "0560" + "9affffffff"),
 		txWith("840101" + hexRow + "baffffffff"),
 		txWith("840301" + hexRow + "baffffffff"),
@@ -104,6 +104,7 @@ type libEntry struct {
 		Len    uint64
 		Root   []byte
 	}
+	Endorses     *[]byte
 	Transactions []wire.RawCBOR
 }
 
@@ -140,6 +141,12 @@ func slowDecode(b []byte) (*LaneEntry, error) {
 			return nil, errors.New("seen")
 		}
 		e.Seen = append(e.Seen, Seen{wire.DeviceID(s.Device), wire.LogHead{Len: s.Len, Root: wire.Hash(s.Root)}})
+	}
+	if w.Endorses != nil {
+		if len(*w.Endorses) != 32 {
+			return nil, errors.New("endorses")
+		}
+		e.Endorses = (*wire.Hash)(*w.Endorses)
 	}
 	for _, raw := range w.Transactions {
 		tx, err := slowTransaction(raw)
@@ -269,6 +276,9 @@ func drawEntry(t *rapid.T) *LaneEntry {
 	e := &LaneEntry{Ledger: position(rapid.Uint64Range(0, 500).Draw(t, "ledger"))}
 	for _, d := range ascending(t, 3) {
 		e.Seen = append(e.Seen, Seen{device(byte(d)), wire.LogHead{Len: rapid.Uint64Range(0, MaxNumber).Draw(t, "length")}})
+	}
+	if rapid.Bool().Draw(t, "endorses") {
+		e.Endorses = new(wire.Sum([]byte{rapid.Byte().Draw(t, "digest")}))
 	}
 	for range rapid.IntRange(0, 3).Draw(t, "transactions") {
 		tx := Transaction{Number: rapid.Uint64Range(1, MaxNumber).Draw(t, "number"), Time: rapid.Uint64Range(1, MaxTime).Draw(t, "time"),

@@ -113,7 +113,11 @@ func sayEntry(t testing.TB, e *LaneEntry) map[string]any {
 	for i := range e.Transactions {
 		txs = append(txs, sayTransaction(t, &e.Transactions[i]))
 	}
-	return map[string]any{"ledger": []any{e.Ledger.Number, e.Ledger.Hash.String()}, "seen": seen, "transactions": txs}
+	says := map[string]any{"ledger": []any{e.Ledger.Number, e.Ledger.Hash.String()}, "seen": seen, "transactions": txs}
+	if e.Endorses != nil {
+		says["endorses"] = e.Endorses.String()
+	}
+	return says
 }
 
 // ---------- the cases ----------
@@ -139,6 +143,7 @@ func position(n uint64) wire.Position {
 
 func sampleEntries() map[string]*LaneEntry {
 	stamp := Stamp{1 << 57, 1<<57 + 5, device(2), 7}
+	digest, zero := wire.Sum([]byte("state")), wire.Hash{}
 	return map[string]*LaneEntry{
 		"1 statement": {Ledger: position(0)},
 		"2 seen": {Ledger: position(300), Seen: []Seen{
@@ -163,6 +168,10 @@ func sampleEntries() map[string]*LaneEntry {
 			{Number: MaxNumber, ID: row(0x14), Time: 5, Before: MaxTime, Action: "a", Ops: []Op{{Kind: Delete, Table: 1, Row: row(1)}}},
 			{Number: 4, ID: row(0x15), Time: 6, Before: 6},
 		}},
+		"6 endorsement alone":    {Ledger: position(12), Endorses: &digest},
+		"7 endorsement of zeros": {Ledger: position(12), Endorses: &zero},
+		"8 all parts": {Ledger: position(13), Seen: []Seen{{Device: device(4), LogHead: wire.LogHead{Len: 1, Root: digest}}}, Endorses: &digest,
+			Transactions: []Transaction{{Number: 5, ID: row(0x16), Time: 7, Ops: []Op{{Kind: Delete, Table: 1, Row: row(1)}}}}},
 	}
 }
 
@@ -213,7 +222,7 @@ const (
 	hexRow    = "5001010101010101010101010101010101"
 )
 
-func entryWith(tx string) string { return "83" + hexLedger + "80" + "81" + tx }
+func entryWith(tx string) string { return "84" + hexLedger + "80" + "f6" + "81" + tx }
 func txWith(op string) string    { return entryWith("8501" + hexID + "05" + "60" + "81" + op) }
 
 func refusedEntries() []vector {
@@ -221,17 +230,22 @@ func refusedEntries() []vector {
 	one, two := "01010101010101010101010101010101", "02020202020202020202020202020202"
 	return []vector{
 		{Name: "empty", Hex: "", Refuse: "ends early"},
-		{Name: "trailing byte", Hex: "83" + hexLedger + "8080" + "00", Refuse: "trailing"},
-		{Name: "four fields", Hex: "84" + hexLedger + "808080", Refuse: "4 fields"},
-		{Name: "indefinite array", Hex: "9f" + hexLedger + "8080ff", Refuse: "indefinite"},
-		{Name: "long head of an array", Hex: "9803" + hexLedger + "8080", Refuse: "shortest"},
-		{Name: "long ledger number", Hex: "838218" + "01" + hexHash + "8080", Refuse: "shortest"},
-		{Name: "negative ledger number", Hex: "838220" + hexHash + "8080", Refuse: "ledger number expected"},
-		{Name: "ledger number 2^63", Hex: "83821b8000000000000000" + hexHash + "8080", Refuse: "above"},
-		{Name: "short hash", Hex: "83820141aa8080", Refuse: "1 bytes, not 32"},
-		{Name: "huge count", Hex: "83" + hexLedger + "9b7fffffffffffffff", Refuse: "longer than the input"},
-		{Name: "device seen twice", Hex: "83" + hexLedger + "82" + seen(one) + seen(one) + "80", Refuse: "ascending"},
-		{Name: "devices descending", Hex: "83" + hexLedger + "82" + seen(two) + seen(one) + "80", Refuse: "ascending"},
+		{Name: "trailing byte", Hex: "84" + hexLedger + "80f680" + "00", Refuse: "trailing"},
+		{Name: "three fields", Hex: "83" + hexLedger + "8080", Refuse: "3 fields"},
+		{Name: "five fields", Hex: "85" + hexLedger + "80f68080", Refuse: "5 fields"},
+		{Name: "endorsement of 31 bytes", Hex: "84" + hexLedger + "80581f" + repeat("00", 31) + "80", Refuse: "31 bytes, not 32"},
+		{Name: "endorsement undefined", Hex: "84" + hexLedger + "80f780", Refuse: "digest endorsed expected"},
+		{Name: "endorsement as text", Hex: "84" + hexLedger + "807820" + repeat("61", 32) + "80", Refuse: "digest endorsed expected"},
+		{Name: "null in two bytes", Hex: "84" + hexLedger + "80f81680", Refuse: "digest endorsed expected"},
+		{Name: "indefinite array", Hex: "9f" + hexLedger + "80f680ff", Refuse: "indefinite"},
+		{Name: "long head of an array", Hex: "9804" + hexLedger + "80f680", Refuse: "shortest"},
+		{Name: "long ledger number", Hex: "848218" + "01" + hexHash + "80f680", Refuse: "shortest"},
+		{Name: "negative ledger number", Hex: "848220" + hexHash + "80f680", Refuse: "ledger number expected"},
+		{Name: "ledger number 2^63", Hex: "84821b8000000000000000" + hexHash + "80f680", Refuse: "above"},
+		{Name: "short hash", Hex: "84820141aa80f680", Refuse: "1 bytes, not 32"},
+		{Name: "huge count", Hex: "84" + hexLedger + "9b7fffffffffffffff", Refuse: "longer than the input"},
+		{Name: "device seen twice", Hex: "84" + hexLedger + "82" + seen(one) + seen(one) + "f680", Refuse: "ascending"},
+		{Name: "devices descending", Hex: "84" + hexLedger + "82" + seen(two) + seen(one) + "f680", Refuse: "ascending"},
 		{Name: "number 0", Hex: entryWith("8500" + hexID + "056080"), Refuse: "settled"},
 		{Name: "number 2^63", Hex: entryWith("851b8000000000000000" + hexID + "056080"), Refuse: "above"},
 		{Name: "time 0", Hex: entryWith("8501" + hexID + "006080"), Refuse: "settled"},
