@@ -84,6 +84,18 @@ func (r *LaneReader) RootAt(n uint64) (wire.Hash, bool) { return r.t.hist.rootAt
 // nothing after the split counts until a seal names one.
 func (r *LaneReader) Stopped() bool { return r.t.stopped }
 
+// Cut is the longest head that was read and that a commit says exactly: what a
+// seal may name. It is Head, but on a reader that stopped at a fork.
+func (r *LaneReader) Cut() wire.LogHead { return r.t.cut() }
+
+// Covers reports whether a cut is what was read, up to its length, and a commit
+// says exactly it. Then the seal can be followed with what was read.
+func (r *LaneReader) Covers(cut wire.LogHead) bool { return r.t.covers(cut) }
+
+// Variants are the heads beyond the split at which a stopped reader stands, the
+// longest first: a seal names one of them, or Cut. ReadCut reads it.
+func (r *LaneReader) Variants() []wire.LogHead { return r.t.variants() }
+
 // Waiting is the number of commits that are held back: entries are missing,
 // their root does not hold, or they lie beyond a fork.
 func (r *LaneReader) Waiting() int { return len(r.t.waiting) }

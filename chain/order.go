@@ -51,7 +51,7 @@ func (r *OrderReader) Read(offered []Piece) (accepted []Ordered, out []Outcome) 
 			continue
 		}
 		judged[i] = newPiece(o)
-		if !r.own(judged[i].run) {
+		if !judged[i].by(r.authored) {
 			judged[i].outcome.Verdict = NotAuthor
 			continue
 		}
@@ -61,16 +61,6 @@ func (r *OrderReader) Read(offered []Piece) (accepted []Ordered, out []Outcome) 
 		accepted = append(accepted, Ordered{Author: s.author, Index: from + uint64(i), Entry: s.entry})
 	}
 	return accepted, outcomes(judged)
-}
-
-// own reports whether all entries of a run are by its signer.
-func (r *OrderReader) own(run run) bool {
-	for i, e := range run.entries {
-		if !r.authored(run.author, run.from+uint64(i), e) {
-			return false
-		}
-	}
-	return true
 }
 
 // Head is what was read: the order's length and root.
@@ -89,6 +79,15 @@ func (r *OrderReader) RootAt(n uint64) (wire.Hash, bool) { return r.t.hist.rootA
 // Stopped reports whether two branches were met at once, so that nothing after
 // the split counts until a seal names one.
 func (r *OrderReader) Stopped() bool { return r.t.stopped }
+
+// Cut is as for a LaneReader.
+func (r *OrderReader) Cut() wire.LogHead { return r.t.cut() }
+
+// Covers is as for a LaneReader.
+func (r *OrderReader) Covers(cut wire.LogHead) bool { return r.t.covers(cut) }
+
+// Variants is as for a LaneReader; ReadOrderCut reads one.
+func (r *OrderReader) Variants() []wire.LogHead { return r.t.variants() }
 
 // Waiting is the number of commits that are held back.
 func (r *OrderReader) Waiting() int { return len(r.t.waiting) }
