@@ -19,11 +19,12 @@ var layers = map[string][]string{
 	"merge":         {},
 	"seal":          {},
 	"identity":      {"seal", "internal/filelock"},
+	"checkpoint":    {"seal"},
 	"schema":        {"merge"},
 	"view":          {"schema", "merge"},
 	"gitstore":      {},
 	"hooks":         {"membership", "chain", "gitstore"},
-	"space":         {"membership", "seal", "identity", "chain", "merge", "schema", "view", "gitstore", "internal/filelock"},
+	"space":         {"membership", "seal", "identity", "chain", "checkpoint", "merge", "schema", "view", "gitstore", "internal/filelock"},
 
 	"internal/filelock":     {},
 	"internal/githost":      {},
@@ -44,7 +45,7 @@ var testSupport = []string{"bench", "internal/lint", "internal/gitea", "internal
 
 // pure packages are functions from bytes to values: given the same bytes, every device comes to the same verdict. They
 // import nothing of impure and call none of clock, outside their tests.
-var pure = []string{"chain", "membership", "merge"}
+var pure = []string{"chain", "checkpoint", "membership", "merge"}
 
 var impure = []string{
 	"os", "io/fs", "path/filepath", "net", "log", "syscall", "runtime", "plugin", "database/sql",
