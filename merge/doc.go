@@ -10,6 +10,8 @@
 //	entry.go   operations, transactions, lane entries; encode.go, decode.go
 //	row.go     the row driver: last writer per column, delete wins
 //	rowcodec.go  a row's stamps as stored bytes
+//	ranges.go  which numbers of a device count no more
+//	reissue.go what becomes of a transaction that no cut covers; dropped.go
 //
 // Texts that several people edit at once are a fold of their own:
 //

@@ -116,15 +116,18 @@ func appendCells(b []byte, cells []Cell) []byte {
 func appendSaw(b []byte, saw []Saw) []byte {
 	b = appendHead(b, majorMap, uint64(len(saw)))
 	for _, s := range saw {
-		b = appendUint(b, uint64(s.Column))
-		t := s.Stamp.normal()
-		b = appendHead(b, majorArray, 4)
-		b = appendUint(b, t.Time)
-		b = appendUint(b, t.Before)
-		b = appendBytes(b, t.Device[:])
-		b = appendUint(b, t.Number)
+		b = appendStamp(appendUint(b, uint64(s.Column)), s.Stamp)
 	}
 	return b
+}
+
+func appendStamp(b []byte, s Stamp) []byte {
+	s = s.normal()
+	b = appendHead(b, majorArray, 4)
+	b = appendUint(b, s.Time)
+	b = appendUint(b, s.Before)
+	b = appendBytes(b, s.Device[:])
+	return appendUint(b, s.Number)
 }
 
 // entrySize and txSize are upper bounds, so that encoding allocates once.

@@ -65,6 +65,13 @@ func CheckTime(tx *Transaction, past, opening uint64) error {
 	return nil
 }
 
+// Observed is how far a device's clock goes on when it meets tx in an epoch
+// with the given opening: both times count, so that a seal which lowers what was
+// seen turns no clock back, within the bound that holds for everybody.
+func Observed(tx *Transaction, opening uint64) uint64 {
+	return min(max(tx.Time, tx.Before), add(opening, Ahead))
+}
+
 // OpeningTime is what an opening counts as, whatever its author claims: at
 // least its predecessor's plus one and at most its predecessor's plus Leap. The
 // genesis counts as it claims.
