@@ -63,6 +63,23 @@ tables:
 	}
 }
 
+// What a lane writes the order does not, and the other way round.
+func TestCheckWay(t *testing.T) {
+	s := mustNumber(t, nil, "tables: {plain: {columns: {n: {type: int}}}, seats: {ordered: true, columns: {n: {type: int}}}}")
+	check := map[bool]func(*Schema, *merge.Op) error{false: CheckLane, true: CheckOrdered}
+	for _, c := range []struct {
+		table   uint32
+		ordered bool
+		rule    string
+	}{{1, false, ""}, {2, true, ""}, {1, true, "ordered"}, {2, false, "ordered"}, {3, false, "table"}, {3, true, "table"}} {
+		err := check[c.ordered](s, &merge.Op{Kind: merge.Update, Table: c.table, Row: someID, Cells: []merge.Cell{cell(t, 1, int64(1))}})
+		var refused *OpError
+		if (err == nil) != (c.rule == "") || err != nil && (!errors.As(err, &refused) || refused.Rule != c.rule) {
+			t.Errorf("table %d, ordered %t: %v, want rule %q", c.table, c.ordered, err, c.rule)
+		}
+	}
+}
+
 func TestCheckValue(t *testing.T) {
 	raw := func(v any) []byte { return cell(t, 1, v).Value }
 	values := map[string][]byte{

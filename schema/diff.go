@@ -49,9 +49,10 @@ func (d *Difference) narrow(format string, args ...any) {
 }
 
 // Diff compares two numbered schemas; before is nil for none. Adding tables,
-// columns and indexes widens; so do renaming, dropping `required`, and other
-// defaults. Removing tables or columns, other types, targets of references,
-// on_delete and update_wins narrow, and so does requiring what was not.
+// columns and indexes widens; so do renaming, dropping `required` or `unique`, and
+// other defaults. Removing tables or columns, other types, targets of references,
+// on_delete, update_wins and ordered narrow, and so does requiring what was not, or
+// that values differ which were there before.
 func Diff(before, after *Schema) Difference {
 	var d Difference
 	if before == nil {
@@ -79,6 +80,9 @@ func (d *Difference) tables(before, after *Schema, old, t *Table) {
 	if old.UpdateWins != t.UpdateWins {
 		d.narrow("sets update_wins of table %s to %t", t.Name, t.UpdateWins)
 	}
+	if old.Ordered != t.Ordered {
+		d.narrow("sets ordered of table %s to %t", t.Name, t.Ordered)
+	}
 	for _, c := range old.Columns {
 		if _, ok := t.ColumnByNumber(c.Number); !ok {
 			d.narrow("removes column %s.%s", t.Name, c.Name)
@@ -96,6 +100,7 @@ func (d *Difference) tables(before, after *Schema, old, t *Table) {
 		}
 	}
 	d.indexes(old, t)
+	d.uniques(old, t)
 }
 
 func target(s *Schema, c *Column) uint32 {
@@ -139,7 +144,7 @@ func addsOrRemoves(adds bool) string {
 }
 
 func (d *Difference) indexes(old, t *Table) {
-	was, is := old.indexKeys(), t.indexKeys()
+	was, is := old.keysOf(old.Indexes), t.keysOf(t.Indexes)
 	for i, k := range is {
 		if !slices.Contains(was, k) {
 			d.widen("adds the index of %s (%s)", t.Name, strings.Join(t.Indexes[i], ", "))
@@ -152,10 +157,10 @@ func (d *Difference) indexes(old, t *Table) {
 	}
 }
 
-// indexKeys name the indexes by column numbers, so that a renaming changes none.
-func (t *Table) indexKeys() []string {
-	keys := make([]string, len(t.Indexes))
-	for i, index := range t.Indexes {
+// keysOf names indexes by column numbers, so that a renaming changes none.
+func (t *Table) keysOf(lists [][]string) []string {
+	keys := make([]string, len(lists))
+	for i, index := range lists {
 		for _, name := range index {
 			c, _ := t.Column(name)
 			keys[i] += fmt.Sprint(c.Number, " ")

@@ -15,15 +15,20 @@ import (
 //	table    [number, name, flags, next column, [column, …], [[column, …], …]]
 //	column   [number, name, type, flags, table, on delete, default kind, default]
 //
-// Indexes and references stand as numbers. Evolution: another version number,
-// which an old reader refuses; flags and kinds that it does not know, too.
+// Indexes and references stand as numbers; an index of values that differ has 0 in
+// front. Evolution: another version number, which an old reader refuses; flags and
+// kinds that it does not know, too.
 const version = 1
 
-const flagUpdateWins = 1 // of a table
+const ( // of a table
+	flagUpdateWins = 1 << iota
+	flagOrdered
+)
 
 const ( // of a column
 	flagIndex = 1 << iota
 	flagRequired
+	flagUnique
 )
 
 type wireSchema struct {
@@ -90,9 +95,7 @@ func (s *Schema) encode() ([]byte, error) {
 
 func (s *Schema) encodeTable(t *Table) (wireTable, error) {
 	w := wireTable{Number: t.Number, Name: t.Name, Next: t.Next, Columns: []wireColumn{}, Indexes: [][]uint32{}}
-	if t.UpdateWins {
-		w.Flags = flagUpdateWins
-	}
+	w.Flags = flagIf(t.UpdateWins, flagUpdateWins) | flagIf(t.Ordered, flagOrdered)
 	for _, c := range t.Columns {
 		value, err := merge.EncodeValue(c.Default.Value)
 		if err != nil {
@@ -100,26 +103,36 @@ func (s *Schema) encodeTable(t *Table) (wireTable, error) {
 		}
 		wc := wireColumn{Number: c.Number, Name: c.Name, Type: uint32(c.Type), Table: target(s, c),
 			OnDelete: uint32(c.OnDelete), Kind: uint32(c.Default.Kind), Default: value}
-		if c.Index {
-			wc.Flags |= flagIndex
-		}
-		if c.Required {
-			wc.Flags |= flagRequired
-		}
+		wc.Flags = flagIf(c.Index, flagIndex) | flagIf(c.Required, flagRequired) | flagIf(c.Unique, flagUnique)
 		w.Columns = append(w.Columns, wc)
 	}
-	for _, index := range t.Indexes {
+	err := t.encodeIndexes(&w)
+	return w, err
+}
+
+func (t *Table) encodeIndexes(w *wireTable) error {
+	for i, index := range slices.Concat(t.Indexes, t.Uniques) {
 		var numbers []uint32
+		if i >= len(t.Indexes) {
+			numbers = append(numbers, 0)
+		}
 		for _, name := range index {
 			c, ok := t.Column(name)
 			if !ok {
-				return w, invalid("index of column %s, which is not there", name)
+				return invalid("index of column %s, which is not there", name)
 			}
 			numbers = append(numbers, c.Number)
 		}
 		w.Indexes = append(w.Indexes, numbers)
 	}
-	return w, nil
+	return nil
+}
+
+func flagIf(set bool, value uint32) uint32 {
+	if set {
+		return value
+	}
+	return 0
 }
 
 // Decode takes what Encode prints and nothing else.
@@ -164,10 +177,10 @@ func (w *wireSchema) schema() (*Schema, error) {
 }
 
 func (w *wireTable) table(names map[uint32]string) (*Table, error) {
-	if w.Flags&^flagUpdateWins != 0 {
+	if w.Flags&^(flagUpdateWins|flagOrdered) != 0 {
 		return nil, fmt.Errorf("%w: flags %#x of a table", ErrLater, w.Flags)
 	}
-	t := &Table{Number: w.Number, Name: w.Name, UpdateWins: w.Flags&flagUpdateWins != 0, Next: w.Next}
+	t := &Table{Number: w.Number, Name: w.Name, UpdateWins: w.Flags&flagUpdateWins != 0, Ordered: w.Flags&flagOrdered != 0, Next: w.Next}
 	columns := map[uint32]string{}
 	for i := range w.Columns {
 		c, err := w.Columns[i].column(names)
@@ -178,24 +191,28 @@ func (w *wireTable) table(names map[uint32]string) (*Table, error) {
 		t.Columns = append(t.Columns, c)
 	}
 	for _, index := range w.Indexes {
+		to := &t.Indexes
+		if len(index) > 0 && index[0] == 0 {
+			to, index = &t.Uniques, index[1:]
+		}
 		var list []string
 		for _, n := range index {
 			list = append(list, columns[n])
 		}
-		t.Indexes = append(t.Indexes, list)
+		*to = append(*to, list)
 	}
 	return t, nil
 }
 
 func (w *wireColumn) column(names map[uint32]string) (*Column, error) {
-	if w.Flags&^(flagIndex|flagRequired) != 0 || w.OnDelete > uint32(Cascade) || w.Kind > uint32(DefaultMember) {
+	if w.Flags&^(flagIndex|flagRequired|flagUnique) != 0 || w.OnDelete > uint32(Cascade) || w.Kind > uint32(DefaultMember) {
 		return nil, fmt.Errorf("%w: flags or kinds of a column", ErrLater)
 	}
 	if w.Type > 255 || !Type(w.Type).scalar() {
 		return nil, fmt.Errorf("%w: column type %d", ErrLater, w.Type)
 	}
 	c := &Column{Number: w.Number, Name: w.Name, Type: Type(w.Type), Table: names[w.Table], OnDelete: OnDelete(w.OnDelete),
-		Index: w.Flags&flagIndex != 0, Required: w.Flags&flagRequired != 0}
+		Index: w.Flags&flagIndex != 0, Required: w.Flags&flagRequired != 0, Unique: w.Flags&flagUnique != 0}
 	value, err := merge.DecodeValue(w.Default)
 	if err != nil {
 		return nil, err

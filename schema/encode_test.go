@@ -93,11 +93,27 @@ const everything = `tables:
     indexes: [[owner, n], [made]]
 `
 
+const ordered = `tables:
+  rooms:
+    ordered: true
+    columns:
+      name: {type: text, unique: true, required: true}
+      free: {type: bool, index: true}
+  seats:
+    ordered: true
+    columns:
+      room:  {type: ref, table: rooms, on_delete: cascade}
+      row:   {type: int}
+      place: {type: int}
+    indexes: [[row], {columns: [room, row, place], unique: true}]
+`
+
 func sampleVectors(t testing.TB) []vector {
 	out := []vector{
 		{Name: "empty", Files: []string{"tables: {}"}},
 		{Name: "one table", Files: []string{"tables: {a: {columns: {x: {type: int}}}}"}},
 		{Name: "everything", Files: []string{everything}},
+		{Name: "ordered", Files: []string{ordered}},
 		{Name: "renamed, removed, added", Files: []string{tables("a:x,y b"), tables("c<a:z<y")}},
 	}
 	for _, name := range Templates() {
@@ -163,10 +179,13 @@ func TestVectorsRefused(t *testing.T) {
 			{Name: "next column used", Hex: strings.Replace(one(column), "61610002", "61610001", 1), Refuse: "numbers"},
 			{Name: "table number 0", Hex: strings.Replace(one(column), "8601", "8600", 1), Refuse: "numbers"},
 			{Name: "long integer", Hex: strings.Replace(one(column), "830102", "83011802", 1), Refuse: "canonical"},
-			{Name: "flag of a table", Hex: strings.Replace(one(column), "616100", "616102", 1), Refuse: "later version"},
+			{Name: "flag of a table", Hex: strings.Replace(one(column), "616100", "616104", 1), Refuse: "later version"},
 			{Name: "type 0", Hex: one("8801617800" + "00000000f6"), Refuse: "later version"},
 			{Name: "type file", Hex: one("880161780b" + "00000000f6"), Refuse: "later version"},
-			{Name: "flag of a column", Hex: one("8801617802" + "04000000f6"), Refuse: "later version"},
+			{Name: "flag of a column", Hex: one("8801617802" + "08000000f6"), Refuse: "later version"},
+			{Name: "unique, not ordered", Hex: one("8801617802" + "04000000f6"), Refuse: "ordered: true"},
+			{Name: "unique index, not ordered", Hex: strings.TrimSuffix(one(column), "80") + "81820001", Refuse: "ordered: true"},
+			{Name: "unique index of nothing", Hex: strings.Replace(strings.TrimSuffix(one(column), "80")+"818100", "616100", "616102", 1), Refuse: "1 to 8"},
 			{Name: "on_delete 3", Hex: one("8801617809" + "00010300f6"), Refuse: "later version"},
 			{Name: "default kind 4", Hex: one("8801617802" + "00000004f6"), Refuse: "later version"},
 			{Name: "default missing", Hex: one("8801617802" + "00000001f6"), Refuse: "default"},

@@ -65,7 +65,7 @@ func pick[T any](kind string, find func(string) (T, bool), name, was string, fre
 // numberTable copies t with the numbers that its predecessor gives; before is
 // nil for a new table.
 func numberTable(before, t *Table, fresh bool) (*Table, error) {
-	out := &Table{Name: t.Name, UpdateWins: t.UpdateWins, Next: 1}
+	out := &Table{Name: t.Name, UpdateWins: t.UpdateWins, Ordered: t.Ordered, Next: 1}
 	find := func(string) (*Column, bool) { return nil, false }
 	if before != nil {
 		out.Number, out.Next, find = before.Number, before.Next, before.Column
@@ -91,8 +91,13 @@ func numberTable(before, t *Table, fresh bool) (*Table, error) {
 		out.Columns = append(out.Columns, &numbered)
 	}
 	slices.SortFunc(out.Columns, func(a, b *Column) int { return int(int64(a.Number) - int64(b.Number)) })
-	for _, index := range t.Indexes {
-		out.Indexes = append(out.Indexes, slices.Clone(index))
-	}
+	out.Indexes, out.Uniques = cloneLists(t.Indexes), cloneLists(t.Uniques)
 	return out, nil
+}
+
+func cloneLists(lists [][]string) (out [][]string) {
+	for _, l := range lists {
+		out = append(out, slices.Clone(l))
+	}
+	return out
 }

@@ -142,6 +142,7 @@ tables:
 		{"index", strings.Replace(base, "z: {", "z: {index: true, ", 1), "widens:  adds the index of b.z\n"},
 		{"indexes", strings.Replace(base, "[[x]]", "[[x, y]]", 1), "widens:  adds the index of a (x, y)\nwidens:  removes the index of a (x)\n"},
 		{"update wins", strings.Replace(base, "  b: {", "  b: {update_wins: true, ", 1), "narrows: sets update_wins of table b to true\n"},
+		{"ordered", strings.Replace(base, "  b: {", "  b: {ordered: true, ", 1), "narrows: sets ordered of table b to true\n"},
 		{"replaced", strings.Replace(base, "z: {type: int}", "q: {type: int}", 1), "narrows: removes column b.z\nwidens:  adds column b.q\n"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -157,6 +158,33 @@ tables:
 	}
 	if d := Diff(nil, mustNumber(t, nil, base)); d.Narrows() || len(d.Changes) != 2 {
 		t.Errorf("a first schema: %s", d)
+	}
+}
+
+func TestDiffUnique(t *testing.T) {
+	const base = `
+tables:
+  a: {ordered: true, columns: {x: {type: int}, y: {type: text}}, indexes: [[x]]}
+`
+	unique := strings.Replace(base, "x: {type: int}", "x: {type: int, unique: true}", 1)
+	pair := strings.Replace(base, "[[x]]", "[[x], {columns: [y, x], unique: true}]", 1)
+	for _, c := range []struct{ name, before, after, want string }{
+		{"same", unique, unique, ""},
+		{"column", base, unique, "narrows: makes a.x unique\n"},
+		{"no column", unique, base, "widens:  lets rows have the same a.x\n"},
+		{"pair", base, pair, "narrows: makes a.y with x unique\n"},
+		{"pair turned", pair, strings.Replace(pair, "[y, x]", "[x, y]", 1), ""},
+		{"no pair", pair, base, "widens:  lets rows have the same a.y with x\n"},
+		{"new column", base, strings.Replace(base, "x: {", "n: {type: int, unique: true}, x: {", 1), "widens:  adds column a.n\nwidens:  makes a.n unique\n"},
+		{"as an index", unique, strings.Replace(base, "[[x]]", "[{columns: [x], unique: true}]", 1), "widens:  removes the index of a (x)\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			before := mustNumber(t, nil, c.before)
+			d := Diff(before, mustNumber(t, before, c.after))
+			if got := cmp.Diff(c.want, d.String()); got != "" {
+				t.Error(got)
+			}
+		})
 	}
 }
 

@@ -118,7 +118,7 @@ func parseTable(p pair) (*Table, error) {
 		"indexes":     t.parseIndexes,
 		"was":         word("was", &t.Was),
 		"update_wins": boolean("update_wins", &t.UpdateWins),
-		"ordered":     later("ordered tables", false),
+		"ordered":     boolean("ordered", &t.Ordered),
 		"seals":       later("tables whose writes ask for a seal", false),
 		"compress":    later("tables that are not compressed", true),
 		"rules":       later("rules", nil),
@@ -159,7 +159,7 @@ func (t *Table) parseColumn(p pair) (*Column, error) {
 		"index":     boolean("index", &c.Index),
 		"required":  boolean("required", &c.Required),
 		"default":   func(it item) error { preset = &it; return nil },
-		"unique":    later("unique columns", false),
+		"unique":    boolean("unique", &c.Unique),
 		"was":       word("was", &c.Was),
 	})
 	if err == nil {
@@ -251,21 +251,51 @@ func (t *Table) parseIndexes(it item) error {
 		return invalid("line %d: indexes of %s must be a list of lists of columns", it.line, t.Name)
 	}
 	for _, l := range lists {
-		columns, ok := l.value.([]item)
-		if !ok {
-			return invalid("line %d: an index of %s must be a list of columns", l.line, t.Name)
+		if err := t.parseIndex(l); err != nil {
+			return err
 		}
-		var index []string
-		for _, c := range columns {
-			name, ok := c.value.(string)
-			if !ok {
-				return invalid("line %d: an index of %s names columns, not %s", c.line, t.Name, describe(c.value))
-			}
-			index = append(index, name)
-		}
+	}
+	return nil
+}
+
+// parseIndex takes `[a, b]`, or `{columns: [a, b], unique: true}`.
+func (t *Table) parseIndex(it item) error {
+	var index []string
+	var unique bool
+	columns := func(it item) (err error) {
+		index, err = t.parseNames(it)
+		return err
+	}
+	var err error
+	if _, isMap := it.value.([]pair); isMap {
+		err = fields(it, "an index of "+t.Name, map[string]field{"columns": columns, "unique": boolean("unique", &unique)})
+	} else {
+		err = columns(it)
+	}
+	switch {
+	case err != nil:
+		return err
+	case unique:
+		t.Uniques = append(t.Uniques, index)
+	default:
 		t.Indexes = append(t.Indexes, index)
 	}
 	return nil
+}
+
+func (t *Table) parseNames(it item) (names []string, err error) {
+	columns, ok := it.value.([]item)
+	if !ok {
+		return nil, invalid("line %d: an index of %s must be a list of columns", it.line, t.Name)
+	}
+	for _, c := range columns {
+		name, ok := c.value.(string)
+		if !ok {
+			return nil, invalid("line %d: an index of %s names columns, not %s", c.line, t.Name, describe(c.value))
+		}
+		names = append(names, name)
+	}
+	return names, nil
 }
 
 // parseLiteral is stricter than Convert: in a schema file a text that happens

@@ -19,6 +19,9 @@ func (s *Schema) YAML() string {
 		if t.UpdateWins {
 			b.WriteString("    update_wins: true\n")
 		}
+		if t.Ordered {
+			b.WriteString("    ordered: true\n")
+		}
 		if len(t.Columns) == 0 {
 			b.WriteString("    columns: {}\n")
 		} else {
@@ -27,23 +30,29 @@ func (s *Schema) YAML() string {
 		for _, c := range t.Columns {
 			fmt.Fprintf(&b, "      %s: {%s}\n", key(c.Name), strings.Join(c.parts(), ", "))
 		}
-		if len(t.Indexes) > 0 {
-			fmt.Fprintf(&b, "    indexes: [%s]\n", indexList(t.Indexes))
+		if lists := t.indexLists(); len(lists) > 0 {
+			fmt.Fprintf(&b, "    indexes: [%s]\n", strings.Join(lists, ", "))
 		}
 	}
 	return b.String()
 }
 
-func indexList(indexes [][]string) string {
-	lists := make([]string, len(indexes))
-	for i, index := range indexes {
-		names := make([]string, len(index))
-		for j, name := range index {
-			names[j] = key(name)
-		}
-		lists[i] = "[" + strings.Join(names, ", ") + "]"
+func (t *Table) indexLists() (lists []string) {
+	for _, index := range t.Indexes {
+		lists = append(lists, nameList(index))
 	}
-	return strings.Join(lists, ", ")
+	for _, index := range t.Uniques {
+		lists = append(lists, "{columns: "+nameList(index)+", unique: true}")
+	}
+	return lists
+}
+
+func nameList(index []string) string {
+	names := make([]string, len(index))
+	for i, name := range index {
+		names[i] = key(name)
+	}
+	return "[" + strings.Join(names, ", ") + "]"
 }
 
 func (c *Column) parts() []string {
@@ -67,6 +76,9 @@ func (c *Column) parts() []string {
 	}
 	if c.Index {
 		parts = append(parts, "index: true")
+	}
+	if c.Unique {
+		parts = append(parts, "unique: true")
 	}
 	return parts
 }

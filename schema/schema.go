@@ -40,8 +40,10 @@ type Table struct {
 	Name       string
 	Was        string // from `was:`; empty once numbered
 	UpdateWins bool   // a concurrent update keeps a deleted row
+	Ordered    bool   // written by ordered transactions, and by them only
 	Columns    []*Column
 	Indexes    [][]string // each a list of column names
+	Uniques    [][]string // the same, of columns that no two rows have alike; each is an index too
 	Next       uint32     // the number for the next new column
 }
 
@@ -54,6 +56,7 @@ type Column struct {
 	Table    string // of a ref: the table's name
 	OnDelete OnDelete
 	Index    bool // an index of its own
+	Unique   bool // no two rows have the same value; null is no value. An index of its own, too
 	Required bool
 	Default  Default
 }

@@ -48,6 +48,9 @@ func (t *Table) validate(s *Schema) error {
 			return err
 		}
 	}
+	if t.Ordered && t.UpdateWins {
+		return invalid("table %s: update_wins is for concurrent writes, and ordered: true has none", t.Name)
+	}
 	return t.validateIndexes()
 }
 
@@ -67,43 +70,56 @@ func (c *Column) validate(s *Schema, t *Table) error {
 	case c.Default.Kind == DefaultNow && c.Type != Time, c.Default.Kind == DefaultMember && c.Type != Member:
 		return invalid("column %s: default is of another type", name)
 	}
-	if c.Type != Ref {
-		return nil
+	if err := c.validateUnique(t); err != nil || c.Type != Ref {
+		return err
 	}
 	target, ok := s.Table(c.Table)
 	if !ok {
 		return invalid("column %s refers to table %s, which is not there", name, strconv.QuoteToASCII(cut(c.Table)))
 	}
 	c.Table = target.Name
-	return nil
+	return c.validateOrdered(t, target)
 }
 
 func (t *Table) validateIndexes() error {
-	if len(t.Indexes) > MaxIndexes {
+	if n := len(t.Indexes) + len(t.Uniques); n > MaxIndexes {
 		return invalid("table %s has more than %d indexes", t.Name, MaxIndexes)
 	}
+	if len(t.Uniques) > 0 && !t.Ordered {
+		return invalid("table %s: a unique index needs `ordered: true`: only the order can keep it", t.Name)
+	}
 	seen := map[string]bool{}
-	for _, index := range t.Indexes {
-		if len(index) == 0 || len(index) > MaxIndexed {
-			return invalid("table %s: an index has 1 to %d columns", t.Name, MaxIndexed)
-		}
-		for i, name := range index {
-			c, ok := t.Column(name)
-			switch {
-			case !ok:
-				return invalid("table %s: index of column %s, which is not there", t.Name, strconv.QuoteToASCII(cut(name)))
-			case c.Type == JSON:
-				return invalid("column %s.%s: a json column has no index", t.Name, c.Name)
-			case slices.Contains(index[:i], c.Name):
-				return invalid("table %s: index with column %s twice", t.Name, c.Name)
-			}
-			index[i] = c.Name
+	for i, index := range slices.Concat(t.Indexes, t.Uniques) {
+		if err := t.validateIndex(index); err != nil {
+			return err
 		}
 		key := strings.Join(index, ",")
 		if seen[key] {
 			return invalid("table %s: index of %s twice", t.Name, key)
 		}
 		seen[key] = true
+		if c, _ := t.Column(index[0]); i >= len(t.Indexes) && len(index) == 1 && c.Unique {
+			return invalid("column %s.%s is unique twice", t.Name, c.Name)
+		}
+	}
+	return nil
+}
+
+func (t *Table) validateIndex(index []string) error {
+	if len(index) == 0 || len(index) > MaxIndexed {
+		return invalid("table %s: an index has 1 to %d columns", t.Name, MaxIndexed)
+	}
+	for i, name := range index {
+		c, ok := t.Column(name)
+		switch {
+		case !ok:
+			return invalid("table %s: index of column %s, which is not there", t.Name, strconv.QuoteToASCII(cut(name)))
+		case c.Type == JSON:
+			return invalid("column %s.%s: a json column has no index", t.Name, c.Name)
+		case slices.Contains(index[:i], c.Name):
+			return invalid("table %s: index with column %s twice", t.Name, c.Name)
+		}
+		index[i] = c.Name
 	}
 	return nil
 }

@@ -88,14 +88,23 @@ func (s schemas) at(number uint64) *schema.Schema {
 	return nil
 }
 
-// check names what is wrong with operations under the schema of a position.
+// check names what is wrong with a lane's operations under the schema of a
+// position; checkOrdered is the same for the order's.
 func (s schemas) check(number uint64, ops []merge.Op) string {
+	return s.checkAll(number, ops, schema.CheckLane)
+}
+
+func (s schemas) checkOrdered(number uint64, ops []merge.Op) string {
+	return s.checkAll(number, ops, schema.CheckOrdered)
+}
+
+func (s schemas) checkAll(number uint64, ops []merge.Op, check func(*schema.Schema, *merge.Op) error) string {
 	sc := s.at(number)
 	if sc == nil {
 		return "there was no schema yet"
 	}
 	for i := range ops {
-		if err := schema.CheckOp(sc, &ops[i]); err != nil {
+		if err := check(sc, &ops[i]); err != nil {
 			return err.Error()
 		}
 	}
