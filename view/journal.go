@@ -42,6 +42,7 @@ type JournalRow struct {
 	Number      uint64
 	Time        uint64
 	SeenVersion uint64 // what the author had seen; the caller's to interpret
+	Ordered     bool   // of the order: it depends on nothing seen, and SeenVersion is 0
 	State       State
 	Reason      string // of Parked, Refused and Lost
 	Tx          []byte // the transaction as the caller encodes it
@@ -54,11 +55,23 @@ func scanJournal(s *sqlite3.Stmt) (r JournalRow) {
 	copy(r.ID[:], s.ColumnRawBlob(1))
 	r.Number = uint64(s.ColumnInt64(2))
 	r.Time = uint64(s.ColumnInt64(3))
-	r.SeenVersion = uint64(s.ColumnInt64(4))
+	if seen := s.ColumnInt64(4); seen < 0 {
+		r.Ordered = true
+	} else {
+		r.SeenVersion = uint64(seen)
+	}
 	r.State = State(s.ColumnInt64(5))
 	r.Reason = s.ColumnText(6)
 	r.Tx = s.ColumnBlob(7, []byte{})
 	return r
+}
+
+// seen is how the column says both.
+func (r JournalRow) seen() int64 {
+	if r.Ordered {
+		return -1
+	}
+	return int64(r.SeenVersion)
 }
 
 // AppendJournal adds a transaction and returns its place.
@@ -67,7 +80,7 @@ func (tx *Tx) AppendJournal(r JournalRow) (seq uint64, err error) {
 		return 0, err
 	}
 	err = tx.c.exec(`INSERT INTO journal$ (id, number, time, seen, state, reason, tx) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)`,
-		r.ID[:], r.Number, r.Time, r.SeenVersion, int64(r.State), r.Reason, blob(r.Tx))
+		r.ID[:], r.Number, r.Time, r.seen(), int64(r.State), r.Reason, blob(r.Tx))
 	return uint64(tx.c.LastInsertRowID()), failed("writing the journal", err)
 }
 
@@ -94,15 +107,25 @@ func (tx *Tx) journal(where string, arg any) (r JournalRow, err error) {
 	return r, failed("reading the journal", err)
 }
 
-// PendingJournal returns the transactions that are Local, oldest first, until
-// their encodings exceed maxBytes; at least one if there is any. 0 is no bound.
+// PendingJournal returns the transactions that are Local and not Ordered, oldest
+// first, until their encodings exceed maxBytes; at least one if there is any. 0 is
+// no bound.
 func (tx *Tx) PendingJournal(maxBytes int) (rows []JournalRow, err error) {
+	return tx.pending("seen >= 0", maxBytes)
+}
+
+// PendingOrdered is PendingJournal for those that are Ordered.
+func (tx *Tx) PendingOrdered(maxBytes int) (rows []JournalRow, err error) {
+	return tx.pending("seen < 0", maxBytes)
+}
+
+func (tx *Tx) pending(which string, maxBytes int) (rows []JournalRow, err error) {
 	low, err := tx.journalLow()
 	if err != nil {
 		return nil, err
 	}
 	size := 0
-	err = tx.c.each("SELECT "+journalColumns+" FROM journal$ WHERE seq >= ?1 AND state = 0 ORDER BY seq", []any{low},
+	err = tx.c.each("SELECT "+journalColumns+" FROM journal$ WHERE seq >= ?1 AND state = 0 AND "+which+" ORDER BY seq", []any{low},
 		func(s *sqlite3.Stmt) error {
 			r := scanJournal(s)
 			if size += len(r.Tx); maxBytes > 0 && size > maxBytes && len(rows) > 0 {
@@ -135,7 +158,7 @@ func (tx *Tx) SetJournal(r JournalRow) error {
 		return err
 	}
 	err := tx.c.exec(`UPDATE journal$ SET number = ?2, time = ?3, seen = ?4, state = ?5, reason = ?6, tx = ?7 WHERE seq = ?1`,
-		r.Seq, r.Number, r.Time, r.SeenVersion, int64(r.State), r.Reason, blob(r.Tx))
+		r.Seq, r.Number, r.Time, r.seen(), int64(r.State), r.Reason, blob(r.Tx))
 	return tx.journalSet(err, r.State)
 }
 

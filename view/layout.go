@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/espace-git/espace-git/merge"
@@ -197,11 +198,11 @@ func (l *layout) addColumns(t *table, st *schema.Table) error {
 // its columns ask for.
 func (t *table) addIndexes(st *schema.Table) error {
 	for _, sc := range st.Columns {
-		if sc.Index {
+		if sc.Index || sc.Unique {
 			t.index(t.byNum[sc.Number].shown)
 		}
 	}
-	for _, names := range st.Indexes {
+	for _, names := range slices.Concat(st.Indexes, st.Uniques) {
 		var columns []string
 		for _, name := range names {
 			if strings.EqualFold(name, "id") {

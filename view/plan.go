@@ -72,14 +72,14 @@ func (p *plan) row(tx *Tx, s *sqlite3.Stmt) (Row, error) {
 var provenances = []string{"created_at", "created_by", "updated_at", "updated_by"}
 
 // provenance says when and by whom a row was made or last written. Times are
-// what the authors' devices claimed.
+// what the authors' devices claimed: those before seals lowered them.
 func (tx *Tx) provenance(name string, state *merge.RowState) (any, error) {
 	stamp := state.Inserted
 	if strings.HasPrefix(name, "updated") {
 		stamp = state.Last()
 	}
 	if strings.HasSuffix(name, "_at") {
-		return time.UnixMilli(merge.Millis(stamp.Time)).UTC(), nil
+		return time.UnixMilli(merge.Millis(max(stamp.Time, stamp.Before))).UTC(), nil
 	}
 	return tx.memberOf(stamp.Device)
 }

@@ -196,8 +196,8 @@ func (tx *Tx) regradeAll() error {
 
 func (tx *Tx) regradeNulls(t *table) error {
 	for _, c := range t.nulls {
-		query := fmt.Sprintf(`UPDATE %[1]s SET %[4]s = (SELECT p.id FROM %[3]s AS p WHERE p.id = %[1]s.%[2]s AND p.s = 2)
-			WHERE %[2]s IS NOT NULL OR %[4]s IS NOT NULL`, t.store, c.raw, c.target.store, c.shown)
+		up := fmt.Sprintf("(SELECT p.id FROM %[3]s AS p WHERE p.id = %[1]s.%[2]s AND p.s = 2)", t.store, c.raw, c.target.store)
+		query := fmt.Sprintf("UPDATE %[1]s SET %[2]s = %[3]s WHERE %[2]s IS NOT %[3]s", t.store, c.shown, up)
 		if err := tx.c.exec(query); err != nil {
 			return err
 		}
