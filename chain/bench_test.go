@@ -93,3 +93,52 @@ func BenchmarkLaneFollow(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkReadCut reads a cut of n entries, one a commit: as an honest lane
+// lies there, and with a second log that leaves it at every tenth entry.
+func BenchmarkReadCut(b *testing.B) {
+	for _, n := range []int{1000, 10000} {
+		for _, forks := range []bool{false, true} {
+			b.Run(fmt.Sprintf("%d/forks-%v", n, forks), func(b *testing.B) {
+				w := laneOf(b, "alice")
+				var all []chain.Piece
+				for i := range n {
+					if other := w; forks && i%10 == 0 {
+						all = append(all, other.add(fmt.Sprintf("%1024d", -i-1)))
+					}
+					all = append(all, w.add(fmt.Sprintf("%1024d", i)))
+				}
+				for b.Loop() {
+					entries, _, err := chain.ReadCut(hashOf("space"), hashOf("epoch"), pubOf("alice"), w.log.Head(), all)
+					if err != nil || len(entries) != n {
+						b.Fatal(err)
+					}
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/entry")
+			})
+		}
+	}
+}
+
+// BenchmarkReadCutOfVariants is the worst that a device can do to its own lane:
+// n logs from one place, each with n commits that could go on from any of them.
+func BenchmarkReadCutOfVariants(b *testing.B) {
+	for _, n := range []int{50, 500} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			var all []chain.Piece
+			var cut chain.Log
+			for i := range n {
+				w := laneOf(b, "alice")
+				all = append(all, w.add(fmt.Sprint(i)))
+				w.parent = objectOf(fmt.Sprint("nowhere", i))
+				all = append(all, w.add("next"))
+				cut = w.log
+			}
+			for b.Loop() {
+				if _, _, err := chain.ReadCut(hashOf("space"), hashOf("epoch"), pubOf("alice"), cut.Head(), all); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

@@ -12,6 +12,9 @@
 //	history.go   what a reader remembers of each place, in pages
 //	trunk.go     forks and verdicts, the same for lanes and the order
 //	lane.go      one writer; order.go: many writers, each for its own entries
+//	cut.go       exactly the log that a seal names; thicket.go finds it among
+//	             variants and junk; cutpoints.go: where a reader's log may be cut
+//	closing.go   closing commits; what keys, state and files commits add
 //	evidence.go  two signed commits that cannot both be of one log
 //	state.go     a reader on disk
 //	adds.go, signers.go, times.go   the smaller parts
