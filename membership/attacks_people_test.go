@@ -14,7 +14,7 @@ import (
 func TestAttackEditorSignsLedgerEntries(t *testing.T) {
 	s := with(t, map[string]Role{"eve": Editor, "adam": Admin})
 	for kind, body := range map[string]Body{
-		KindInvite: s.inviteBody("x", Editor), KindMemberRole: &MemberRoleBody{memberID("eve"), Owner},
+		KindInvite: s.inviteBody("x", Editor), KindMemberRole: &MemberRoleBody{Member: memberID("eve"), Role: Owner},
 		KindSchema: &SchemaBody{Widens: true}, KindKeyWrap: &KeyWrapBody{Member: memberID("eve")},
 	} {
 		raw, err := wire.MarshalJSON(body)
@@ -29,8 +29,8 @@ func TestAttackEditorSignsLedgerEntries(t *testing.T) {
 			t.Errorf("%s: %v is evidence against eve, who signed it", kind, err)
 		}
 	}
-	s.refused(more, "adam", &MemberRoleBody{memberID("adam"), Owner})
-	s.refused("role-unchanged", "adam", &MemberRoleBody{memberID("adam"), Admin})
+	s.refused(more, "adam", &MemberRoleBody{Member: memberID("adam"), Role: Owner})
+	s.refused("role-unchanged", "adam", &MemberRoleBody{Member: memberID("adam"), Role: Admin})
 }
 
 func TestAttackWrongPlace(t *testing.T) {
@@ -209,7 +209,7 @@ func TestAttackInvites(t *testing.T) {
 	t.Run("join-moved-to-other-branch", func(t *testing.T) {
 		a, b := base.fork(), base.fork()
 		a.must("alice", &SchemaBody{Widens: true})
-		b.must("alice", &MemberRoleBody{memberID("eve"), Admin})
+		b.must("alice", &MemberRoleBody{Member: memberID("eve"), Role: Admin})
 		wantRule(t, b.admit("eve", a.request("bob", link)), "seen-elsewhere")
 		if err := b.admit("eve", q); err != nil { // seen before they parted: good on both
 			t.Error(err)

@@ -163,6 +163,9 @@ func (f *fold) applicable() error {
 		if !f.author.Active {
 			return denied("author-not-active", "device %s is %s", f.author.ID, f.author.Status)
 		}
+		if f.member.Muted {
+			return denied("author-not-active", "the next seal lowers the role of %s", f.member.ID)
+		}
 		if least := f.entry.Body.least(f.was); f.member.Role < least {
 			return denied("role", "%s needs a role of %s or above, the author is %s", f.entry.Kind, least, f.member.Role)
 		}
@@ -185,13 +188,16 @@ func (f *fold) use(keys ...wire.Hash) error {
 }
 
 // open opens the next epoch with the entry at hand (DESIGN 5, 8).
-func (f *fold) open(commitment wire.Hash) {
+func (f *fold) open(part *SealPart) {
+	cut := part.Cut
 	o := Opening{
-		Epoch: wire.Epoch{O: f.entry.Hash}, P: f.entry.Predecessor, Commitment: commitment,
-		At: f.entry.Number, Author: f.entry.Author, Time: f.entry.Time,
+		Epoch: wire.Epoch{O: f.entry.Hash}, Kind: f.entry.Kind, P: f.entry.Predecessor, Commitment: part.Commitment,
+		At: f.entry.Number, Author: f.entry.Author, Time: f.entry.Time, Cut: &cut,
 	}
 	if last := f.next.opening; last != nil {
 		o.Number = last.Number + 1
+	} else {
+		o.Cut = nil
 	}
 	f.next.opening = &openings{Opening: o, prev: f.next.opening}
 }

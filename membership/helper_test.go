@@ -5,6 +5,7 @@ import (
 	"crypto/ed25519"
 	"crypto/hpke"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -147,10 +148,31 @@ func (s *story) take(env []byte) error {
 
 func (s *story) must(author string, body Body) *Entry {
 	s.t.Helper()
-	if _, err := s.try(author, s.draft(body)); err != nil {
+	if _, err := s.try(author, s.draft(s.sealed(author, body))); err != nil {
 		s.t.Fatalf("%s by %s: %v", body.Kind(), author, err)
 	}
 	return s.last
+}
+
+// sealed puts a seal into a body that needs one and has none.
+func (s *story) sealed(author string, b Body) Body {
+	if n, ok := b.(narrowing); !ok || n.seal() != nil || !s.r.Seals(b, id(author)) {
+		return b
+	}
+	b, _ = WithSeal(b, s.sealPart())
+	return b
+}
+
+// sealPart cuts the lane of alice at as many entries as the ledger has, and an
+// empty order.
+func (s *story) sealPart() SealPart {
+	n := s.r.Head().Number + 1
+	part := SealPart{Commitment: seed("commitment", fmt.Sprint(n)), Cut: Cut{Order: wire.LogHead{Root: wire.Sum()}}}
+	if s.r.HasLane(id("alice")) {
+		head := wire.LogHead{Len: n, Root: seed("lane", fmt.Sprint(n))}
+		part.Cut.Lanes = []LaneCut{{id("alice"), head}}
+	}
+	return part
 }
 
 // draft adds the private part that a kind asks for.
@@ -167,7 +189,7 @@ func (s *story) draft(body Body) Draft {
 func (s *story) refused(rule, author string, body Body) {
 	s.t.Helper()
 	before := s.r
-	_, err := s.try(author, s.draft(body))
+	_, err := s.try(author, s.draft(s.sealed(author, body)))
 	wantRule(s.t, err, rule)
 	if s.r != before {
 		s.t.Fatalf("a refused %s changed the roster", body.Kind())

@@ -47,7 +47,7 @@ func (f *fold) activate(m Member, d Device) {
 func (r *Roster) deviceAt(p Place) (Device, error) {
 	if r.Holds(p.Position()) {
 		for _, d := range r.devices.all() {
-			if d.AddedAt == p.Number && d.Invited != nil {
+			if d.AddedAt == p.Number && d.Invited != nil && (d.Active || d.Status == StatusPending) {
 				return *d, nil
 			}
 		}

@@ -25,7 +25,7 @@ func (b *DeviceAddBody) apply(f *fold) error {
 	if !ok {
 		return denied("invite-is-no-device-link", "invite %s is for a new member", inv.ID)
 	}
-	if maker, ok := f.was.devices.get(inv.Author); !ok || !maker.Active || maker.Member != m.ID {
+	if !f.was.stands(&inv) {
 		return denied("inviter-gone", "the device that made link %s is not active", inv.ID)
 	}
 	return f.addDevice(*m, b.Device, &inv)

@@ -76,11 +76,11 @@ func (b *GenesisBody) apply(f *fold) error {
 	r.format, r.requires, r.policy = b.Format, b.Requires, b.Policy
 	founder := Member{ID: wire.MemberIDOf(b.Device.ID()), Role: Owner, Status: StatusActive, JoinedAt: f.entry.Position()}
 	if b.Recovery != nil {
-		founder.Recovery = &Recovery{Key: b.Recovery.Key, Recipient: b.Recovery.Recipient}
+		founder.Recovery = &Recovery{Key: b.Recovery.Key, Recipient: b.Recovery.Recipient, By: b.Device.ID()}
 		if err := f.use(wire.Sum(b.Recovery.Key), recipientHash(b.Recovery.Recipient)); err != nil {
 			return err
 		}
 	}
-	f.open(b.Commitment)
+	f.open(&SealPart{Commitment: b.Commitment})
 	return f.addDevice(founder, b.Device, nil)
 }

@@ -41,7 +41,7 @@ func (b *JoinBody) apply(f *fold) error {
 	if !inv.Member.IsZero() {
 		return denied("invite-is-device-link", "invite %s is for a device of its maker", inv.ID)
 	}
-	if maker, ok := f.was.devices.get(inv.Author); !ok || !maker.Active {
+	if !f.was.stands(&inv) {
 		return denied("inviter-gone", "who made invite %s is not active", inv.ID)
 	}
 	m := Member{
@@ -90,6 +90,28 @@ func (f *fold) admit(b *JoinBody) (Invite, error) {
 	return inv, nil
 }
 
+// stands reports whether who made the invite still stands behind it: its device
+// acts, or at least its member where the invite was kept by name.
+func (r *Roster) stands(inv *Invite) bool {
+	d, ok := r.devices.get(inv.Author)
+	if !ok {
+		return false
+	}
+	m, _ := r.members.get(d.Member)
+	return r.counts(d) || inv.Kept && r.fit(m)
+}
+
+// present counts the member's devices that have not been removed.
+func (r *Roster) present(m *Member) int {
+	n := 0
+	for _, id := range m.Devices {
+		if d, _ := r.devices.get(id); d.Status != StatusRemoved {
+			n++
+		}
+	}
+	return n
+}
+
 // maxJoinPrivate bounds what a stranger with a link can make members download.
 const maxJoinPrivate = 64 << 10
 
@@ -108,7 +130,7 @@ func (f *fold) addDevice(m Member, n NewDevice, inv *Invite) error {
 	if f.next.devices.len() >= wire.MaxDevices {
 		return denied("too-many-devices", "a space knows at most %d devices", wire.MaxDevices)
 	}
-	if len(m.Devices) >= wire.MaxDevicesPerMember {
+	if f.next.present(&m) >= wire.MaxDevicesPerMember {
 		return denied("too-many-devices", "a member has at most %d devices", wire.MaxDevicesPerMember)
 	}
 	if err := f.use(wire.DeviceKeyHash(n.Key), recipientHash(n.Recipient)); err != nil {

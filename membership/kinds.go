@@ -17,6 +17,10 @@ const (
 	KindKeyWrap      = "key.wrap"
 	KindSchema       = "schema"
 	KindApprove      = "approve"
+	KindMemberRemove = "member.remove"
+	KindDeviceRemove = "device.remove"
+	KindLeave        = "leave"
+	KindRotate       = "rotate"
 )
 
 // Body is the part of an entry that its kind defines: one type per kind, which
@@ -63,6 +67,14 @@ func bodyOf(kind string) (Body, bool) {
 		return new(SchemaBody), true
 	case KindApprove:
 		return new(ApproveBody), true
+	case KindMemberRemove:
+		return new(MemberRemoveBody), true
+	case KindDeviceRemove:
+		return new(DeviceRemoveBody), true
+	case KindLeave:
+		return new(LeaveBody), true
+	case KindRotate:
+		return new(RotateBody), true
 	}
 	return nil, false
 }
@@ -70,7 +82,7 @@ func bodyOf(kind string) (Body, bool) {
 // Kinds lists the kinds that this program knows.
 func Kinds() []string {
 	return []string{KindGenesis, KindInvite, KindInviteRevoke, KindJoin, KindDeviceAdd,
-		KindMemberRole, KindKeyWrap, KindSchema, KindApprove}
+		KindMemberRole, KindKeyWrap, KindSchema, KindApprove, KindMemberRemove, KindDeviceRemove, KindLeave, KindRotate}
 }
 
 // NewDevice is the public half of a device that comes into the space.

@@ -48,19 +48,26 @@ func TestMatrix(t *testing.T) {
 		{KindInviteRevoke, "an invite of alice", revokes("open"), []string{yes, yes, "revoke-own", "revoke-own", waits, unknown}},
 		{KindInviteRevoke, "a device link of alice", revokes("of alice"), []string{yes, owners, "revoke-own", "revoke-own", waits, unknown}},
 		{KindInviteRevoke, "a device link of eve", revokes("of eve"), []string{yes, yes, yes, "revoke-own", waits, unknown}},
-		{KindMemberRole, "editor to admin", body(&MemberRoleBody{memberID("ed"), Admin}), []string{yes, yes, role, role, waits, unknown}},
-		{KindMemberRole, "editor to owner", body(&MemberRoleBody{memberID("ed"), Owner}), []string{yes, more, role, role, waits, unknown}},
-		{KindMemberRole, "owner to owner", body(&MemberRoleBody{memberID("alice"), Owner}), []string{"role-unchanged", owners, role, role, waits, unknown}},
-		{KindMemberRole, "owner to viewer", body(&MemberRoleBody{memberID("alice"), Viewer}), []string{"lowering-seals", owners, role, role, waits, unknown}},
-		{KindMemberRole, "editor to viewer", body(&MemberRoleBody{memberID("ed"), Viewer}), []string{"lowering-seals", "lowering-seals", role, role, waits, unknown}},
-		{KindMemberRole, "one who waits", body(&MemberRoleBody{memberID("penny"), Owner}), []string{"member-not-active", "member-not-active", role, role, waits, unknown}},
+		{KindMemberRole, "editor to admin", body(&MemberRoleBody{Member: memberID("ed"), Role: Admin}), []string{yes, yes, role, role, waits, unknown}},
+		{KindMemberRole, "editor to owner", body(&MemberRoleBody{Member: memberID("ed"), Role: Owner}), []string{yes, more, role, role, waits, unknown}},
+		{KindMemberRole, "owner to owner", body(&MemberRoleBody{Member: memberID("alice"), Role: Owner}), []string{"role-unchanged", owners, role, role, waits, unknown}},
+		{KindMemberRole, "owner to viewer", body(&MemberRoleBody{Member: memberID("alice"), Role: Viewer}), []string{yes, owners, role, role, waits, unknown}},
+		{KindMemberRole, "editor to viewer", body(&MemberRoleBody{Member: memberID("ed"), Role: Viewer}), []string{yes, yes, role, role, waits, unknown}},
+		{KindMemberRole, "one who waits", body(&MemberRoleBody{Member: memberID("penny"), Role: Owner}), []string{"member-not-active", "member-not-active", role, role, waits, unknown}},
 		{KindKeyWrap, "all history to ed", body(&KeyWrapBody{Member: memberID("ed")}), []string{yes, yes, role, role, waits, unknown}},
 		{KindSchema, "that widens", body(&SchemaBody{Widens: true}), []string{yes, yes, role, role, waits, unknown}},
-		{KindSchema, "that narrows", body(&SchemaBody{}), []string{"narrowing-seals", "narrowing-seals", role, role, waits, unknown}},
+		{KindSchema, "that narrows", body(&SchemaBody{}), []string{yes, yes, role, role, waits, unknown}},
 		{KindApprove, "an admin", body(&ApproveBody{PlaceOf(waitsAdmin.Position())}), []string{yes, yes, role, role, waits, unknown}},
 		{KindApprove, "an owner", body(&ApproveBody{PlaceOf(waitsOwner.Position())}), []string{yes, more, role, role, waits, unknown}},
 		{KindJoin, "carried for carl", carries("carl", "for carl"), []string{yes, yes, yes, yes, waits, unknown}},
 		{KindDeviceAdd, "carried for eve", carries("eve's phone", "of eve"), []string{yes, yes, yes, yes, waits, unknown}},
+		{KindMemberRemove, "an editor", body(&MemberRemoveBody{Member: memberID("ed")}), []string{yes, yes, role, role, waits, unknown}},
+		{KindMemberRemove, "an owner", body(&MemberRemoveBody{Member: memberID("alice")}), []string{yes, owners, role, role, waits, unknown}},
+		{KindMemberRemove, "one who waits", body(&MemberRemoveBody{Member: memberID("penny")}), []string{yes, yes, role, role, waits, unknown}},
+		{KindDeviceRemove, "of an editor", body(&DeviceRemoveBody{Device: id("ed")}), []string{yes, yes, "remove-own", "remove-own", waits, unknown}},
+		{KindDeviceRemove, "of an owner", body(&DeviceRemoveBody{Device: id("alice")}), []string{yes, owners, "remove-own", "remove-own", waits, unknown}},
+		{KindLeave, "", body(&LeaveBody{}), []string{yes, yes, yes, yes, waits, unknown}},
+		{KindRotate, "", body(&RotateBody{}), []string{yes, yes, role, role, waits, unknown}},
 		{KindGenesis, "again", body(&GenesisBody{Format: 1, Device: testDevice("x")}), six("genesis-shape")},
 	}
 	var covered []string
@@ -93,7 +100,7 @@ func TestMatrix(t *testing.T) {
 func six(rule string) []string { return slices.Repeat([]string{rule}, 6) }
 
 func body(b Body) func(*story, string) Draft {
-	return func(s *story, _ string) Draft { return s.draft(b) }
+	return func(s *story, author string) Draft { return s.draft(s.sealed(author, b)) }
 }
 
 func invites(r Role) func(*story, string) Draft {
@@ -136,10 +143,12 @@ func TestMayLedgerAgreesWithRoles(t *testing.T) {
 	s := with(t, cast)
 	s.join("penny", s.invite("alice", "for penny", Admin))
 	want := map[string][]string{
-		"olga": {KindInvite, KindInviteRevoke, KindJoin, KindDeviceAdd, KindMemberRole, KindKeyWrap, KindSchema, KindApprove},
-		"adam": {KindInvite, KindInviteRevoke, KindJoin, KindDeviceAdd, KindMemberRole, KindKeyWrap, KindSchema, KindApprove},
-		"eve":  {KindInviteRevoke, KindJoin, KindDeviceAdd},
-		"vic":  {KindInviteRevoke, KindJoin, KindDeviceAdd},
+		"olga": {KindInvite, KindInviteRevoke, KindJoin, KindDeviceAdd, KindMemberRole, KindKeyWrap, KindSchema, KindApprove,
+			KindMemberRemove, KindDeviceRemove, KindLeave, KindRotate},
+		"adam": {KindInvite, KindInviteRevoke, KindJoin, KindDeviceAdd, KindMemberRole, KindKeyWrap, KindSchema, KindApprove,
+			KindMemberRemove, KindDeviceRemove, KindLeave, KindRotate},
+		"eve": {KindInviteRevoke, KindJoin, KindDeviceAdd, KindDeviceRemove, KindLeave},
+		"vic": {KindInviteRevoke, KindJoin, KindDeviceAdd, KindDeviceRemove, KindLeave},
 	}
 	for _, author := range authors {
 		for _, kind := range append(Kinds(), "no.such.kind") {

@@ -10,6 +10,29 @@ func (r *Roster) MayWriteLane(dev wire.DeviceID) bool {
 	return ok && r.wrapsFor(d)
 }
 
+// HasLane reports whether the device's lane belongs to the open epoch: it was
+// active at some time of it, even if a request has suspended it since. Readers go
+// by this, writers by MayWriteLane: what was written before counts up to the cut.
+func (r *Roster) HasLane(dev wire.DeviceID) bool {
+	d, ok := r.devices.get(dev)
+	if !ok || d.Status != StatusActive && d.Status != StatusLeaving {
+		return false
+	}
+	m, _ := r.members.get(d.Member)
+	return m.Since <= r.opening.Number
+}
+
+// MayRead reports whether the device may hold the secret of that epoch: its member
+// reads from Since on, and nobody what is not kept.
+func (r *Roster) MayRead(dev wire.DeviceID, epoch uint64) bool {
+	d, ok := r.devices.get(dev)
+	if !ok || !d.Active || epoch > r.opening.Number {
+		return false
+	}
+	m, _ := r.members.get(d.Member)
+	return epoch >= max(m.Since, r.kept)
+}
+
 // MayOrder reports whether the device may write to the order: an editor or above.
 func (r *Roster) MayOrder(dev wire.DeviceID) bool {
 	return r.MayWriteLane(dev) && r.RoleOf(dev) >= Editor

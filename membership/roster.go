@@ -20,6 +20,7 @@ type Roster struct {
 	kept     uint64 // the oldest epoch that anybody may hold (DESIGN 6)
 	opening  *openings
 	schema   uint64 // number of the entry with the schema in force
+	requests []Request
 
 	members table[wire.MemberID, *Member]
 	devices table[wire.DeviceID, *Device]
@@ -35,10 +36,12 @@ type Roster struct {
 // Status says whether a member or device takes part.
 type Status string
 
-// A member or device waits for approval (no lane, no wrap, no say) or is active.
+// What a member or device is at.
 const (
-	StatusPending Status = "pending"
+	StatusPending Status = "pending" // waits for approval: no lane, no wrap, no say
 	StatusActive  Status = "active"
+	StatusLeaving Status = "leaving" // a request names it: no wrap and no say; the next seal removes it
+	StatusRemoved Status = "removed" // known for ever: its old signatures are still to be verified
 )
 
 // Member is a person, as the ledger knows one. Names are private items.
@@ -53,6 +56,7 @@ type Member struct {
 	Status    Status
 	Recovery  *Recovery // nil without
 	NoHistory bool      // came without: Since is the epoch that the next seal opened or opens
+	Muted     bool      // a request lowers it: what it signs for the ledger does not count
 }
 
 // Device is one of a member's devices.
@@ -68,12 +72,14 @@ type Device struct {
 	Active    bool            // Status == StatusActive
 	Approvals []wire.DeviceID // who approved it, in order
 	Invited   *wire.Position  // entry of the invite it came by; nil for the founder's first
+	Voucher   wire.DeviceID   // the admin's device that re-invited its member, who could impersonate it; zero if none
 }
 
 // Recovery is a member's recovery key: on paper, public halves here.
 type Recovery struct {
 	Key       ed25519.PublicKey
 	Recipient string
+	By        wire.DeviceID // the device that made it
 }
 
 // Invite is an invitation, or with Member set a link for an own further device.
@@ -91,7 +97,8 @@ type Invite struct {
 	Approve   bool
 	Since     History
 	Member    wire.MemberID // of a device link: whose; else zero
-	Closed    bool          // revoked
+	Closed    bool          // revoked, or closed with a removal
+	Kept      bool          // by name, when the device that made it was removed
 }
 
 // Position is the place of the invite's entry; a link pins it.
@@ -104,11 +111,13 @@ func (i Invite) Open() bool { return !i.Closed && i.Used < i.Uses }
 // Opening is an entry that opened an epoch.
 type Opening struct {
 	wire.Epoch
+	Kind       string        // of the entry
 	P          wire.Hash     // SHA-256 of the entry's predecessor, zero for genesis
 	Commitment wire.Hash     // to the epoch's secret
 	At         uint64        // number of the entry
 	Author     wire.DeviceID // who drew the secret
 	Time       time.Time     // as its author claims; merge.OpeningTime says what counts
+	Cut        *Cut          // where the epoch before ended; nil for genesis
 }
 
 // openings is the list of openings, newest first.
@@ -140,6 +149,16 @@ func (r *Roster) SchemaAt() uint64 { return r.schema }
 
 // Epoch is the open epoch.
 func (r *Roster) Epoch() Opening { return r.opening.Opening }
+
+// OpeningOf is the opening of the epoch of that number in this ledger.
+func (r *Roster) OpeningOf(epoch uint64) (Opening, bool) {
+	for o := r.opening; o != nil && o.Number >= epoch; o = o.prev {
+		if o.Number == epoch {
+			return o.Opening, true
+		}
+	}
+	return Opening{}, false
+}
 
 // Openings lists all epochs, oldest first.
 func (r *Roster) Openings() []Opening {
@@ -215,7 +234,7 @@ func list[K, V any](t table[K, *V], clone func(V) V, order func(a, b V) int) []V
 func (m Member) clone() Member {
 	m.Devices = slices.Clone(m.Devices)
 	if m.Recovery != nil {
-		m.Recovery = &Recovery{slices.Clone(m.Recovery.Key), m.Recovery.Recipient}
+		m.Recovery = &Recovery{slices.Clone(m.Recovery.Key), m.Recovery.Recipient, m.Recovery.By}
 	}
 	return m
 }

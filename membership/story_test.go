@@ -222,13 +222,17 @@ func TestOpenings(t *testing.T) {
 	next := *s.r
 	claimed := t0.AddDate(200, 0, 0)
 	f := &fold{was: s.r, next: &next, entry: &Entry{Time: claimed, Number: 7, Hash: seed("seven"), Author: id("alice"), Predecessor: seed("six")}}
-	f.open(seed("next"))
+	cut := Cut{Order: wire.LogHead{Root: wire.Sum()}}
+	f.open(&SealPart{seed("next"), cut})
 	want := Opening{
 		Epoch: wire.Epoch{Number: 1, O: seed("seven")}, P: seed("six"), Commitment: seed("next"),
-		At: 7, Author: id("alice"), Time: claimed, // shown; what counts is for the fold of operations
+		At: 7, Author: id("alice"), Time: claimed, Cut: &cut, // shown; what counts is for the fold of operations
 	}
-	if got := next.Openings(); len(got) != 2 || got[0] != s.r.Epoch() || got[1] != want || next.Epoch() != want {
-		t.Errorf("openings %+v", got)
+	if d := cmp.Diff([]Opening{s.r.Epoch(), want}, next.Openings()); d != "" {
+		t.Error(d)
+	}
+	if got, ok := next.OpeningOf(0); !ok || got != s.r.Epoch() {
+		t.Errorf("opening of epoch 0: %+v", got)
 	}
 }
 
