@@ -44,8 +44,11 @@ func TestFlag(t *testing.T) {
 		apply: (*Flag).Apply,
 		edit: func(t *rapid.T, f *Flag, _ Stamp) (*FlagChange, bool) {
 			c, ok := f.Disable()
-			if !ok || rapid.Bool().Draw(t, "on") {
+			switch {
+			case !ok || rapid.Bool().Draw(t, "on"):
 				c = f.Enable(0)
+			case rapid.IntRange(0, 3).Draw(t, "guess") == 0:
+				c.Saw = guessedDots(t)
 			}
 			return &c, true
 		},

@@ -71,14 +71,22 @@ func editSet(t *rapid.T, s *Set, stamp Stamp) (*SetChange, bool) {
 	for i := range rapid.IntRange(1, 3).Draw(t, "operations") {
 		v := scalarGen().Draw(t, "element")
 		op, ok := s.Remove(v)
-		if !ok || rapid.Bool().Draw(t, "add") {
+		switch {
+		case !ok || rapid.Bool().Draw(t, "add"):
 			op = s.Add(v, uint32(i))
+		case rapid.IntRange(0, 3).Draw(t, "guess") == 0: // names that nobody showed it
+			op.Saw = guessedDots(t)
 		}
 		s.Apply(stamp, &SetChange{[]SetOp{op}})
 		c.Ops = append(c.Ops, op)
 	}
 	c.Renumber(stamp.Device, stamp.Number, 0)
 	return c, true
+}
+
+func guessedDots(t *rapid.T) []Dot {
+	out := []Dot{{device(byte(rapid.IntRange(1, 4).Draw(t, "of"))), uint64(rapid.IntRange(1, 9).Draw(t, "number")), 0}}
+	return append(out, Dot{out[0].Device, out[0].Number, 1})
 }
 
 func setDriver() driver[*Set, *SetChange] {
