@@ -75,5 +75,6 @@ func (tx *Tx) ClearRows() error {
 		}
 		tx.touch(t.number)
 	}
+	tx.writers = nil
 	return nil
 }

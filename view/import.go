@@ -64,6 +64,7 @@ func (tx *Tx) importRow(key, value []byte) error {
 	if err != nil {
 		return err
 	}
+	tx.noteWriters(&state)
 	done, err := tx.insertSealed(k, r.meta, cells)
 	if err == nil && !done {
 		err = fmt.Errorf("%w: row %s is there already", wire.ErrMalformed, k.id)
@@ -165,7 +166,28 @@ func (tx *Tx) importCell(key, value []byte) error {
 	return err
 }
 
+// noteWriters remembers the devices that a row names, for which a record must come.
+func (tx *Tx) noteWriters(state *merge.RowState) {
+	if tx.writers == nil {
+		tx.writers = map[wire.DeviceID]bool{}
+	}
+	add := func(d wire.DeviceID) {
+		if _, ok := tx.writers[d]; !ok {
+			tx.writers[d] = false
+		}
+	}
+	add(state.Inserted.Device)
+	for i := range state.Cells {
+		add(state.Cells[i].Stamp.Device)
+	}
+}
+
 func (tx *Tx) importWriter(key, value []byte) error {
+	device := wire.DeviceID(key[1:])
+	if known, ok := tx.writers[device]; !ok || known {
+		return fmt.Errorf("%w: device %s wrote nothing, or comes twice", wire.ErrMalformed, device)
+	}
+	tx.writers[device] = true
 	v, err := merge.DecodeValue(value)
 	if err != nil {
 		return err
@@ -178,11 +200,17 @@ func (tx *Tx) importWriter(key, value []byte) error {
 		key[1:], wire.Short([16]byte(member)))
 }
 
-// EndImport checks what can be said only when all records are there: every row that
-// others need or show is. wire.ErrMalformed as for ImportRow.
+// EndImport checks what can be said only when all records are there: so is every row
+// that others need or show, and it is known whose devices wrote them.
+// wire.ErrMalformed as for ImportRow. All records were imported in this transaction.
 func (tx *Tx) EndImport() error {
 	if err := tx.may(true); err != nil {
 		return err
+	}
+	for device, known := range tx.writers {
+		if !known {
+			return fmt.Errorf("importing rows: %w: device %s belongs to nobody", wire.ErrMalformed, device)
+		}
 	}
 	for _, t := range tx.layout.order {
 		for _, c := range t.columns {

@@ -18,9 +18,10 @@ type Tx struct {
 	layout  *layout
 	write   bool
 	done    bool
-	changed map[uint32]bool // tables, for the versions
-	fold    folder          // see fold.go
-	noted   wire.DeviceID   // the author whose member was stored last
+	changed map[uint32]bool        // tables, for the versions
+	fold    folder                 // see fold.go
+	noted   wire.DeviceID          // the author whose member was stored last
+	writers map[wire.DeviceID]bool // named by imported rows: is it known whose they are?
 }
 
 // Update runs fn in a transaction that may write. When it returns nil, what fn
