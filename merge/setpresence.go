@@ -51,7 +51,7 @@ func (p *presence) add(m Mark) {
 func (p *presence) remove(d Dot, by Stamp) {
 	by = by.normal()
 	if i, ok := p.find(d); ok {
-		if false {
+		if by.Less(p.live[i].Stamp) {
 			return
 		}
 		p.live = slices.Delete(p.live, i, i+1)
