@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/espace-git/espace-git/gitstore"
@@ -18,8 +17,12 @@ type Rule string
 // The rules.
 const (
 	UnknownRef     Rule = "unknown-ref"     // a name that no chain of the open epoch has
-	NotBuilt       Rule = "not-built"       // close, state, files: they come with seals
-	Deletion       Rule = "deletion"        // a ref would go
+	Deletion       Rule = "deletion"        // a ref would go that nothing else holds
+	Sealed         Rule = "sealed"          // a lane, the order or keys of an epoch that has ended
+	OutsideSeal    Rule = "outside-seal"    // a closing commit without the entry that seals, or another's
+	NoClose        Rule = "no-close"        // a sealing entry without its closing commit
+	Cut            Rule = "cut"             // the cut is not there, or a ref does not stand at its place in it
+	Released       Rule = "released"        // of an epoch that the space no longer keeps
 	NotForward     Rule = "not-forward"     // what was there is not below what is pushed
 	Twice          Rule = "named-twice"     // one push, one value
 	TooMuch        Rule = "too-much"        // a limit of limits.go
@@ -76,28 +79,26 @@ func Check(repo Repo, refs wire.Refs, updates []gitstore.RefUpdate, memo Memo) e
 
 // check is one push under examination.
 type check struct {
-	repo  Repo
-	refs  wire.Refs
-	memo  Memo
-	after *membership.Roster // with the entries that the push adds
-	steps int                // through trees that are left
+	repo   Repo
+	refs   wire.Refs
+	memo   Memo
+	before *membership.Roster   // what lies there; nil without a space
+	after  *membership.Roster   // with the entries that the push adds
+	epochs map[string]epoch     // by name, as they are after the push
+	closed map[wire.Hash]closed // by O of the epoch that stands on it
+	moves  map[string]gitstore.RefUpdate
+	steps  int // through trees that are left
 }
 
 func (c *check) push(updates []gitstore.RefUpdate) *Refusal {
-	if len(updates) > maxUpdates {
-		return refuse(updates[0].Name, TooMuch, "%d refs in one push, limit %d", len(updates), maxUpdates)
+	if r := c.names(updates); r != nil {
+		return r
 	}
-	seen := map[string]bool{}
-	for _, u := range updates {
-		switch {
-		case seen[u.Name]:
-			return refuse(u.Name, Twice, "the push names this ref twice")
-		case u.New.IsZero():
-			return refuse(u.Name, Deletion, "refs of a space are not deleted")
-		}
-		seen[u.Name] = true
+	if r := c.main(); r != nil {
+		return r
 	}
-	if r := c.main(updates); r != nil {
+	c.listEpochs()
+	if r := c.seals(); r != nil {
 		return r
 	}
 	for _, u := range updates {
@@ -111,11 +112,28 @@ func (c *check) push(updates []gitstore.RefUpdate) *Refusal {
 	return nil
 }
 
+// names takes in what is to move.
+func (c *check) names(updates []gitstore.RefUpdate) *Refusal {
+	if len(updates) > maxUpdates {
+		return refuse(updates[0].Name, TooMuch, "%d refs in one push, limit %d", len(updates), maxUpdates)
+	}
+	c.moves = make(map[string]gitstore.RefUpdate, len(updates))
+	for _, u := range updates {
+		if _, again := c.moves[u.Name]; again {
+			return refuse(u.Name, Twice, "the push names this ref twice")
+		}
+		c.moves[u.Name] = u
+	}
+	return nil
+}
+
 // main comes first: its entries say who may do the rest.
-func (c *check) main(updates []gitstore.RefUpdate) *Refusal {
-	i := slices.IndexFunc(updates, func(u gitstore.RefUpdate) bool { return u.Name == c.refs.Ledger })
-	if i >= 0 {
-		return c.ledger(updates[i])
+func (c *check) main() *Refusal {
+	if u, ok := c.moves[c.refs.Ledger]; ok {
+		if u.New.IsZero() {
+			return refuse(u.Name, Deletion, "the ledger is never deleted")
+		}
+		return c.ledger(u)
 	}
 	tip, _, err := c.repo.Ref(c.refs.Ledger)
 	if err != nil {
@@ -125,24 +143,36 @@ func (c *check) main(updates []gitstore.RefUpdate) *Refusal {
 	if r != nil {
 		return r
 	}
-	if c.after = l.roster; c.after == nil {
+	if c.before, c.after = l.roster, l.roster; c.after == nil {
 		return refuse(c.refs.Ledger, NoLedger, "there is no space in this repository")
 	}
 	return nil
 }
 
 func (c *check) ref(u gitstore.RefUpdate) *Refusal {
+	if u.New.IsZero() {
+		return c.deletion(u)
+	}
 	name, ok := c.refs.Parse(u.Name)
-	if !ok || name.EpochName != c.after.Epoch().Name() {
-		return refuse(u.Name, UnknownRef, "not a ref of the open epoch %s", c.after.Epoch().Name())
+	e, opened := c.epochs[name.EpochName]
+	switch {
+	case !ok || !opened:
+		return refuse(u.Name, UnknownRef, "not a ref of this space; the open epoch is %s", c.after.Epoch().Name())
+	case e.Number < c.after.Kept():
+		return refuse(u.Name, Released, "epochs before %d are no longer kept", c.after.Kept())
 	}
 	switch name.Kind {
 	case wire.RefLane, wire.RefOrder:
-		return c.log(u, name)
+		if e.next != nil {
+			return c.end(u, name, e)
+		}
+		return c.log(u, name, e)
 	case wire.RefKeys:
-		return c.keys(u)
+		return c.keys(u, e)
+	case wire.RefClose:
+		return c.closing(u, e)
 	}
-	return refuse(u.Name, NotBuilt, "%s refs need a later version", name.Kind)
+	return c.stored(u, name, e)
 }
 
 // ParseUpdates reads what git gives a pre-receive hook: lines "<old> <new> <ref>".

@@ -9,6 +9,7 @@ import (
 	"github.com/espace-git/espace-git/chain"
 	"github.com/espace-git/espace-git/gitstore"
 	"github.com/espace-git/espace-git/internal/wire"
+	"github.com/espace-git/espace-git/membership"
 )
 
 // wrapsPerWrapper is how many wraps one device may make for another (DESIGN 6).
@@ -17,21 +18,21 @@ const wrapsPerWrapper = 16
 // keys checks a push of wraps: files are only added, each by its signer under
 // its own name, for a recipient that the pushed ledger lists. Whether a wrap
 // holds the secret, only its recipient can tell.
-func (c *check) keys(u gitstore.RefUpdate) *Refusal {
+func (c *check) keys(u gitstore.RefUpdate, e epoch) *Refusal {
 	commits, r := c.added(u)
 	if r != nil {
 		return r
 	}
 	before := c.filesOf(u.Old)
 	for _, commit := range commits {
-		if r := c.keysSigner(u.Name, commit); r != nil {
+		if r := c.keysSigner(u, e, commit); r != nil {
 			return r
 		}
 		files, err := c.files(commit.Git().Tree)
 		if err != nil {
 			return refuse(u.Name, Tree, "%w", err)
 		}
-		if r := c.keysFiles(u.Name, commit.Claims(), before, files); r != nil {
+		if r := c.keysFiles(u.Name, e, commit.Claims(), before, files); r != nil {
 			return r
 		}
 		before = files
@@ -39,30 +40,30 @@ func (c *check) keys(u gitstore.RefUpdate) *Refusal {
 	return nil
 }
 
-func (c *check) keysSigner(ref string, commit chain.Unverified) *Refusal {
+func (c *check) keysSigner(u gitstore.RefUpdate, e epoch, commit chain.Unverified) *Refusal {
 	m := commit.Claims()
-	if m.Kind != chain.Keys || m.Space != c.after.Space() || m.Epoch != c.after.Epoch().O {
-		return refuse(ref, OtherPlace, "a commit of another kind, space or epoch")
+	if !(chain.Place{Kind: chain.Keys, Space: c.after.Space(), Epoch: e.O}).Has(m) {
+		return refuse(u.Name, OtherPlace, "a commit of another kind, space or epoch")
 	}
-	if r := c.signer(ref, commit, c.after.MayWriteLane(m.Device)); r != nil {
+	if r := c.signer(u.Name, commit, c.mayStore(u, e, m.Device)); r != nil {
 		return r
 	}
-	return c.position(ref, m, 0)
+	return c.position(u.Name, m, e, 0)
 }
 
 // keysFiles checks that no wrap is gone, and those that were added.
-func (c *check) keysFiles(ref string, m chain.Message, before, files map[string]wire.ObjectID) *Refusal {
+func (c *check) keysFiles(ref string, e epoch, m chain.Message, before, files map[string]wire.ObjectID) *Refusal {
 	for _, path := range slices.Sorted(maps.Keys(before)) {
 		if _, _, wrap := wrapName(path); wrap && files[path] != before[path] {
 			return refuse(ref, Tree, "%q is taken out or replaced", path)
 		}
 	}
-	return c.wraps(ref, m, before, files)
+	return c.wraps(ref, e, m, before, files)
 }
 
 // wraps checks the files that a commit adds.
-func (c *check) wraps(ref string, m chain.Message, before, files map[string]wire.ObjectID) *Refusal {
-	listed := c.recipients()
+func (c *check) wraps(ref string, e epoch, m chain.Message, before, files map[string]wire.ObjectID) *Refusal {
+	listed := c.recipients(e)
 	sums := map[string]wire.Hash{}
 	for _, path := range slices.Sorted(maps.Keys(files)) {
 		if old, was := before[path]; was && old == files[path] {
@@ -84,12 +85,19 @@ func (c *check) wraps(ref string, m chain.Message, before, files map[string]wire
 	return nil
 }
 
-// recipients are the names under which wraps may be added.
-func (c *check) recipients() map[string]bool {
+// recipients are the names under which wraps may be added: those listed now, and
+// for an epoch that has ended those listed in its course.
+func (c *check) recipients(e epoch) map[string]bool {
 	out := map[string]bool{}
-	for _, d := range c.after.Recipients() {
-		sum := wire.Sum([]byte(d.Recipient))
-		out[wire.Short([16]byte(sum[:16]))] = true
+	rosters := []*membership.Roster{c.after}
+	if e.next != nil {
+		rosters = append(rosters, c.rosterAt(e.At), c.rosterAt(e.next.At-1))
+	}
+	for _, r := range rosters {
+		for _, d := range r.Recipients() {
+			sum := wire.Sum([]byte(d.Recipient))
+			out[wire.Short([16]byte(sum[:16]))] = true
+		}
 	}
 	return out
 }

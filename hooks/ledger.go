@@ -107,6 +107,7 @@ func (c *check) ledger(u gitstore.RefUpdate) *Refusal {
 	if r != nil {
 		return r
 	}
+	c.before = l.roster
 	commits, r := c.added(u)
 	if r != nil {
 		return r

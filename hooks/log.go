@@ -18,17 +18,17 @@ var errForked = errors.New("two branches lie there, and no seal has named one")
 
 // log checks a push to a lane or to the order: each new commit adds entries to
 // what was read, and says exactly their root.
-func (c *check) log(u gitstore.RefUpdate, name wire.RefName) *Refusal {
+func (c *check) log(u gitstore.RefUpdate, name wire.RefName, e epoch) *Refusal {
 	commits, r := c.added(u)
 	if r != nil {
 		return r
 	}
-	st, err := c.logBefore(u, name)
+	st, err := c.logBefore(u, name, e)
 	if err != nil {
 		return refuse(u.Name, Forked, "%w", err)
 	}
 	for _, commit := range commits {
-		if r := c.logCommit(u.Name, name, st, commit); r != nil {
+		if r := c.logCommit(u.Name, name, e, st, commit); r != nil {
 			return r
 		}
 	}
@@ -36,9 +36,9 @@ func (c *check) log(u gitstore.RefUpdate, name wire.RefName) *Refusal {
 	return nil
 }
 
-func (c *check) logCommit(ref string, name wire.RefName, st *logState, commit chain.Unverified) *Refusal {
+func (c *check) logCommit(ref string, name wire.RefName, e epoch, st *logState, commit chain.Unverified) *Refusal {
 	m := commit.Claims()
-	if m.Kind != name.Kind || m.Space != c.after.Space() || m.Epoch != c.after.Epoch().O {
+	if !(chain.Place{Kind: name.Kind, Space: c.after.Space(), Epoch: e.O}).Has(m) {
 		return refuse(ref, OtherPlace, "a commit of another kind, space or epoch")
 	}
 	if name.Kind == wire.RefLane && m.Device != name.Device {
@@ -47,7 +47,7 @@ func (c *check) logCommit(ref string, name wire.RefName, st *logState, commit ch
 	if r := c.signer(ref, commit, c.mayLog(name.Kind, m.Device)); r != nil {
 		return r
 	}
-	if r := c.position(ref, m, st.seen[m.Device]); r != nil {
+	if r := c.position(ref, m, e, st.seen[m.Device]); r != nil {
 		return r
 	}
 	st.seen[m.Device] = m.Ledger.Number
@@ -75,9 +75,9 @@ func (c *check) signer(ref string, commit chain.Unverified, may bool) *Refusal {
 
 // position checks that a commit's ledger position is on main, in this epoch, and
 // not lower than before.
-func (c *check) position(ref string, m chain.Message, before uint64) *Refusal {
-	if !c.after.Holds(*m.Ledger) || m.Ledger.Number < max(before, c.after.Epoch().At) {
-		return refuse(ref, LedgerPosition, "ledger position %d is not on main, or lower than before", m.Ledger.Number)
+func (c *check) position(ref string, m chain.Message, e epoch, before uint64) *Refusal {
+	if !c.after.Holds(*m.Ledger) || m.Ledger.Number < before || !e.has(m.Ledger.Number) {
+		return refuse(ref, LedgerPosition, "ledger position %d is not on main in this epoch, or lower than before", m.Ledger.Number)
 	}
 	return nil
 }
@@ -108,18 +108,13 @@ func (c *check) logEntries(ref string, st *logState, commit chain.Unverified) *R
 }
 
 // logBefore is the log as a reader finds it on the host, foreign commits and all.
-func (c *check) logBefore(u gitstore.RefUpdate, name wire.RefName) (*logState, error) {
+func (c *check) logBefore(u gitstore.RefUpdate, name wire.RefName, e epoch) (*logState, error) {
 	if st, ok := c.recall(u.Name, u.Old); ok {
 		return st, nil
 	}
 	st := &logState{seen: map[wire.DeviceID]uint64{}}
-	var pieces []chain.Piece
-	for _, raw := range c.ancestors(c.commitOrNone(u.Old)) {
-		if p, ok := c.piece(raw, name); ok {
-			pieces = append(pieces, p)
-		}
-	}
-	log, out, stopped := c.read(name, pieces)
+	pieces := c.piecesBelow(u.Old, name)
+	log, out, stopped := c.read(name, e, pieces)
 	if stopped {
 		return nil, errForked
 	}
@@ -132,10 +127,20 @@ func (c *check) logBefore(u gitstore.RefUpdate, name wire.RefName) (*logState, e
 	return st, nil
 }
 
+// piecesBelow are the signed commits of a chain below and with a tip.
+func (c *check) piecesBelow(tip wire.ObjectID, name wire.RefName) (pieces []chain.Piece) {
+	for _, raw := range c.ancestors(tip) {
+		if p, ok := c.piece(raw, name); ok {
+			pieces = append(pieces, p)
+		}
+	}
+	return pieces
+}
+
 // read asks the reader that members use. Who wrote the order's entries it takes
 // from the signatures: what opens them is secret.
-func (c *check) read(name wire.RefName, pieces []chain.Piece) (chain.Log, []chain.Outcome, bool) {
-	space, o := c.after.Space(), c.after.Epoch().O
+func (c *check) read(name wire.RefName, e epoch, pieces []chain.Piece) (chain.Log, []chain.Outcome, bool) {
+	space, o := c.after.Space(), e.O
 	if name.Kind == wire.RefLane {
 		d, _ := c.after.Device(name.Device)
 		r := chain.NewLaneReader(space, o, d.Key)

@@ -27,6 +27,9 @@ func (c *check) added(u gitstore.RefUpdate) ([]chain.Unverified, *Refusal) {
 		if err != nil {
 			return nil, refuse(u.Name, Malformed, "%s: %w", id, err)
 		}
+		if commit.Claims().Kind == chain.Close {
+			return nil, refuse(u.Name, OutsideSeal, "%s closes no epoch here", id)
+		}
 		parents := commit.Git().Parents
 		if len(parents) > 1 {
 			return nil, refuse(u.Name, NotForward, "%s has %d parents", id, len(parents))
@@ -50,23 +53,20 @@ func (c *check) commitOrNone(id wire.ObjectID) wire.ObjectID {
 	return id
 }
 
-// ancestors are all commits below and with tip, whoever made them, in no order
-// that means anything. What cannot be read is passed over: it was there before.
-func (c *check) ancestors(tip wire.ObjectID) [][]byte {
-	var out [][]byte
-	seen := map[wire.ObjectID]bool{}
-	for todo := []wire.ObjectID{tip}; len(todo) > 0; {
+// ancestors are all commits below and with the tips, whoever made them, by name.
+// What cannot be read is passed over: it was there before.
+func (c *check) ancestors(tips ...wire.ObjectID) map[wire.ObjectID][]byte {
+	out := map[wire.ObjectID][]byte{}
+	for todo := slices.Clone(tips); len(todo) > 0; {
 		id := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		if id.IsZero() || seen[id] {
+		if _, seen := out[id]; seen || id.IsZero() {
 			continue
 		}
-		seen[id] = true
 		if raw, err := c.repo.CommitBytes(id); err == nil {
-			out, todo = append(out, raw), append(todo, parents(raw)...)
+			out[id], todo = raw, append(todo, parents(raw)...)
 		}
 	}
-	slices.Reverse(out)
 	return out
 }
 
