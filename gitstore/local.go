@@ -33,6 +33,11 @@ func (l *localLink) open() (*Repo, error) {
 	if l.host == nil || l.host.dir != host.dir {
 		l.host = host
 	}
+	// Packs that went away since must not count as held: a host that lost its disk is
+	// a new one at the old place.
+	if seen := l.host.packs.Load(); seen != nil {
+		l.host.rescan(seen)
+	}
 	return l.host, nil
 }
 
