@@ -121,8 +121,12 @@ func (r *reader) page(p *PageRef) error {
 // insider can make one that opens under two keys, as two things (attack
 // page-two-keys).
 func (r *reader) open(p *PageRef, blob []byte) ([]byte, error) {
-	if uint64(len(blob)) != p.Length && wire.Sum(blob) == p.Hash {
-		return nil, fmt.Errorf("%w: blob of %d bytes, the manifest says %d", ErrWrong, len(blob), p.Length)
+	if uint64(len(blob)) != p.Length {
+		blame := seal.ErrWrongBytes
+		if wire.Sum(blob) == p.Hash {
+			blame = ErrWrong
+		}
+		return nil, fmt.Errorf("%w: blob of %d bytes, the manifest says %d", blame, len(blob), p.Length)
 	}
 	plaintext, err := p.Key.OpenHashed(p.Hash, pageAD(r.m.Space), blob, maxPage)
 	if errors.Is(err, seal.ErrWrongBytes) {

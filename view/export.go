@@ -184,9 +184,11 @@ func (k kind) appendStored(b []byte, s *sqlite3.Stmt, i int) ([]byte, error) {
 			return nil, fmt.Errorf("%w: %w", ErrCorrupt, err)
 		}
 		return merge.AppendValue(b, id[:])
+	case kindText, kindJSON:
+		v := s.ColumnRawText(i)
+		return append(appendHead(b, cborText, uint64(len(v))), v...), nil
 	}
-	v := s.ColumnRawText(i)
-	return append(appendHead(b, cborText, uint64(len(v))), v...), nil
+	return nil, fmt.Errorf("%w: a column of no kind that a checkpoint holds", ErrCorrupt)
 }
 
 // parseID reads what idText printed.

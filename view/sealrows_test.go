@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	paged "github.com/espace-git/espace-git/checkpoint"
 	"github.com/espace-git/espace-git/internal/wire"
 	"github.com/espace-git/espace-git/merge"
 	"github.com/espace-git/espace-git/schema"
@@ -386,4 +387,71 @@ func FuzzRowRecord(f *testing.F) {
 			t.Error(err)
 		}
 	})
+}
+
+// TestAttackWrongStamps (ATTACKS 47): the author of a checkpoint changes a stamp, an
+// author, a value or an ID, or leaves a row out: it is no sealed state, or another one.
+func TestAttackWrongStamps(t *testing.T) {
+	db, _ := everything(t)
+	records := seal(t, db, 50)
+	honest := digest(t, db)
+	restamp := func(change func(*merge.RowState)) func([]record) {
+		return func(r []record) {
+			i := slices.IndexFunc(r, func(r record) bool { return strings.HasSuffix(r.Key, idSuffix(rid(2))) })
+			row, err := decodeRowRecord([]byte(r[i].Value))
+			if err != nil {
+				t.Fatal(err)
+			}
+			state, err := merge.DecodeRowState(row.meta)
+			if err != nil {
+				t.Fatal(err)
+			}
+			change(&state)
+			row.meta = merge.AppendRowState(nil, &state)
+			r[i].Value = string(row.append(nil))
+		}
+	}
+	for name, change := range map[string]func([]record){
+		"earlier": restamp(func(s *merge.RowState) { s.Cells[2].Stamp.Time-- }),
+		"dated ahead": restamp(func(s *merge.RowState) {
+			s.Cells[2].Stamp = merge.Stamp{Time: merge.MaxTime, Device: dev(1), Number: 2}
+		}),
+		"claimed earlier":  restamp(func(s *merge.RowState) { s.Cells[3].Stamp.Before-- }),
+		"another number":   restamp(func(s *merge.RowState) { s.Inserted.Number++ }),
+		"another author":   restamp(func(s *merge.RowState) { s.Inserted.Device = dev(2) }),
+		"unknown author":   restamp(func(s *merge.RowState) { s.Inserted.Device = dev(3) }),
+		"hidden delete":    restamp(func(s *merge.RowState) { s.Deleted = stamp(1, 1, 1) }),
+		"stamp taken away": restamp(func(s *merge.RowState) { s.Cells = s.Cells[:2] }),
+		"another row":      func(r []record) { r[1].Key = r[1].Key[:20] + "\x01" },
+		"another value":    func(r []record) { r[0].Value = strings.Replace(r[0].Value, "general", "generaL", 1) },
+		"another member":   func(r []record) { r[len(r)-1].Value = "\x50" + strings.Repeat("m", 16) },
+	} {
+		forged := slices.Clone(records)
+		change(forged)
+		if cmp.Equal(forged, records) {
+			t.Fatalf("%s: nothing was changed", name)
+		}
+		other := newStore(t, testSchema)
+		err := other.Update(context.Background(), func(tx *Tx) error { return importAll(tx, forged) })
+		if err != nil && !errors.Is(err, wire.ErrMalformed) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if err == nil && stateDigest(t, forged) == stateDigest(t, records) {
+			t.Errorf("%s: the digest is the same", name)
+		}
+		if err == nil && digest(t, other) == honest && name != "another member" { // which is no part of rows
+			t.Errorf("%s: the view is the same", name)
+		}
+	}
+}
+
+func stateDigest(t *testing.T, records []record) wire.Hash {
+	t.Helper()
+	var d paged.Digest
+	for _, r := range records {
+		if err := d.Add([]byte(r.Key), []byte(r.Value)); err != nil {
+			return wire.Sum([]byte(err.Error()))
+		}
+	}
+	return d.Sum()
 }
