@@ -10,7 +10,7 @@ import (
 // that nothing made for one place means anything in another.
 const label = "espace/v1/"
 
-// The types and namespaces under which a device key signs. It signs nothing else.
+// The types and namespaces under which keys sign. They sign nothing else.
 const (
 	// LedgerType is the DSSE payload type of ledger entries.
 	LedgerType = "application/vnd.espace.ledger+json"
@@ -18,6 +18,8 @@ const (
 	SSHNamespace = "git"
 	// JoinLabel begins what the invite key and the new device sign in a join.
 	JoinLabel = label + "join\x00"
+	// RecoverLabel begins what a recovery key signs.
+	RecoverLabel = label + "recover\x00"
 	// ItemLabel begins what the hash of a private item of a ledger entry covers.
 	ItemLabel = label + "item\x00"
 )
