@@ -49,7 +49,7 @@ func TestAttackWrongPlace(t *testing.T) {
 		"predecessor-zero":  {ErrMalformed, "genesis-shape", func(p *payload) { p.Predecessor = wire.Hash{} }},
 		"no-space":          {ErrMalformed, "genesis-shape", func(p *payload) { p.Space = nil }},
 		"unknown-kind":      {ErrUnknownKind, "unknown-kind", func(p *payload) { p.Kind = "member.banish" }},
-		"kind-of-tomorrow":  {ErrUnknownKind, "unknown-kind", func(p *payload) { p.Kind, p.Author = "upgrade", id("x") }},
+		"kind-of-tomorrow":  {ErrUnknownKind, "unknown-kind", func(p *payload) { p.Kind, p.Author = "identity", id("x") }},
 		"time-too-late":     {ErrMalformed, "time", func(p *payload) { p.Time = maxTime + 1 }},
 		"time-negative":     {ErrMalformed, "time", func(p *payload) { p.Time = -1 }},
 		"body-of-other":     {ErrMalformed, "body", func(p *payload) { p.Body = []byte(`{"role":"owner"}`) }},

@@ -15,6 +15,7 @@ type Draft struct {
 	Time    time.Time
 	Items   map[string]wire.Hash // Items.Hashes of what is in Private
 	Private []byte               // sealed; empty exactly if Items is
+	Terms   *Terms               // makes it a proposal
 	Tries   []wire.Hash          // own earlier tries for a place, which lost a race
 	Signer  crypto.Signer        // pure Ed25519
 }
@@ -57,6 +58,7 @@ func (d Draft) sign(p payload) ([]byte, error) {
 	}
 	p.Author, p.Kind, p.Body = wire.DeviceIDOf(key), d.Body.Kind(), json.RawMessage(body)
 	p.Time, p.Items, p.Private, p.Tries = d.Time.UnixMilli(), d.Items, d.Private, d.Tries
+	p.Proposal = d.Terms
 	b, err := wire.MarshalJSON(p)
 	if err != nil {
 		return nil, fmt.Errorf("making a ledger entry: %w", err)

@@ -38,6 +38,8 @@ func judgeGenesis(u *Unverified, good signatures) (*Roster, *Entry, error) {
 		invites: newTable[wire.DeviceID, *Invite](compareBytes[wire.DeviceID]),
 		used:    newTable[wire.DeviceID, struct{}](compareBytes[wire.DeviceID]),
 		tries:   newTable[wire.DeviceID, wire.DeviceID](compareBytes[wire.DeviceID]),
+
+		proposals: newTable[wire.DeviceID, *Proposal](compareBytes[wire.DeviceID]),
 	}
 	return judge(nil, next, u, good)
 }
@@ -172,6 +174,14 @@ func (f *fold) applicable() error {
 	}
 	for _, h := range f.entry.Tries {
 		f.next.tries = f.next.tries.set(short(h), f.entry.Author)
+	}
+	if f.entry.Proposal != nil {
+		return f.propose()
+	}
+	if f.author != nil {
+		if k := f.needs(f.entry.Body); k > 0 {
+			return denied("approval-needed", "the policy asks for %d approvals of %s: propose it", k, f.entry.Kind)
+		}
 	}
 	return f.entry.Body.apply(f)
 }

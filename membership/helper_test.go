@@ -178,11 +178,46 @@ func (s *story) sealPart() SealPart {
 // draft adds the private part that a kind asks for.
 func (s *story) draft(body Body) Draft {
 	d := Draft{Body: body}
-	if body.Kind() == KindSchema {
-		items, box := testItems(ItemSchema, "a schema")
+	if item, ok := map[string]string{KindSchema: ItemSchema, KindRemote: ItemRemote}[body.Kind()]; ok {
+		items, box := testItems(item, "a "+item)
 		d.Items, d.Private = items.Hashes(), box
 	}
 	return d
+}
+
+// proposes makes a proposal of the body and gives its place.
+func (s *story) proposes(author string, body Body) Place {
+	s.t.Helper()
+	d := s.draft(body)
+	n := s.r.Head().Number
+	d.Terms = &Terms{ID: ProposalID(ref(seed("proposal", fmt.Sprint(n)))[:16]), Until: n + 50}
+	if _, err := s.try(author, d); err != nil {
+		s.t.Fatalf("%s proposed by %s: %v", body.Kind(), author, err)
+	}
+	return PlaceOf(s.last.Position())
+}
+
+// recoveryKeys are the public halves of the words of that name.
+func recoveryKeys(name string) RecoveryKeys {
+	return RecoveryKeys{Key: recoveryWords(name).Public().(ed25519.PublicKey), Recipient: testRecipient("recovery " + name)}
+}
+
+func recoveryWords(name string) ed25519.PrivateKey {
+	return RecoverySigningKey([16]byte(ref(seed(name, "words"))[:16]))
+}
+
+// recovering is the body by which the device takes the place of what was lost.
+func (s *story) recovering(device, words, next string, lost ...string) *RecoverBody {
+	s.t.Helper()
+	p := RecoverParams{Words: recoveryWords(words), Signer: testKey(device), Recipient: testRecipient(device), Recovery: recoveryKeys(next)}
+	for _, name := range lost {
+		p.Lost = append(p.Lost, id(name))
+	}
+	b, err := s.r.NewRecover(p)
+	if err != nil {
+		s.t.Fatalf("%s recovers: %v", device, err)
+	}
+	return b
 }
 
 // refused checks that an entry is refused by the rule and changes nothing.

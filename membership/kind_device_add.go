@@ -28,5 +28,10 @@ func (b *DeviceAddBody) apply(f *fold) error {
 	if !f.was.stands(&inv) {
 		return denied("inviter-gone", "the device that made link %s is not active", inv.ID)
 	}
+	if inv.Voucher {
+		if err := f.alone(m); err != nil {
+			return err
+		}
+	}
 	return f.addDevice(*m, b.Device, &inv)
 }

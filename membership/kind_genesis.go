@@ -76,8 +76,8 @@ func (b *GenesisBody) apply(f *fold) error {
 	r.format, r.requires, r.policy = b.Format, b.Requires, b.Policy
 	founder := Member{ID: wire.MemberIDOf(b.Device.ID()), Role: Owner, Status: StatusActive, JoinedAt: f.entry.Position()}
 	if b.Recovery != nil {
-		founder.Recovery = &Recovery{Key: b.Recovery.Key, Recipient: b.Recovery.Recipient, By: b.Device.ID()}
-		if err := f.use(wire.Sum(b.Recovery.Key), recipientHash(b.Recovery.Recipient)); err != nil {
+		founder.Recovery = b.Recovery.by(b.Device.ID(), 0)
+		if err := f.useRecovery(b.Recovery); err != nil {
 			return err
 		}
 	}

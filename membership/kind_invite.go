@@ -9,11 +9,13 @@ import (
 )
 
 // InviteBody lets whoever holds the private half of Key join, Uses times. With
-// Member set it is a link for a further device of its author's member: then Role,
-// History and Approve are absent, since the member has them already. Private
-// item: the private half of Mailbox (DESIGN 6).
+// Member set it is a link for a further device of that member: Role and History
+// are absent, since the member has them already. It is the author's own member, or
+// one that lost all its devices: then an admin makes it, who could impersonate the
+// member and so is named as voucher for ever. Private item: the private half of
+// Mailbox (DESIGN 4, 6).
 type InviteBody struct {
-	Approve bool              `json:"approve,omitempty"` // an admin has to approve each join
+	Approve bool              `json:"approve,omitempty"` // an admin has to approve who comes by it
 	Expires int64             `json:"expires"`           // milliseconds since 1970; for clients, not for the fold
 	History *History          `json:"history,omitempty"`
 	Key     ed25519.PublicKey `json:"key"`
@@ -40,7 +42,7 @@ func (b *InviteBody) wellFormed(*Entry) error {
 	if b.Expires < 0 || b.Expires > maxTime {
 		return malformed("invite-expires", "expiry %d", b.Expires)
 	}
-	if device := b.Member != nil; device != (b.Role == NoRole) || device != (b.History == nil) || device && (b.Approve || b.Uses != 1) {
+	if device := b.Member != nil; device != (b.Role == NoRole) || device != (b.History == nil) || device && b.Uses != 1 {
 		return malformed("invite-shape", "a device link has one use and a member, an invite has role and history")
 	}
 	if b.Role >= Admin && !b.Approve {
@@ -62,7 +64,7 @@ func (b *InviteBody) apply(f *fold) error {
 		return err
 	}
 	if b.Member != nil {
-		inv.Member = *b.Member
+		inv.Member, inv.Voucher = *b.Member, *b.Member != f.member.ID
 	} else {
 		inv.Since = *b.History
 	}
@@ -73,10 +75,7 @@ func (b *InviteBody) apply(f *fold) error {
 // grants refuses to hand on what the author does not have.
 func (b *InviteBody) grants(f *fold) error {
 	if b.Member != nil {
-		if *b.Member != f.member.ID {
-			return denied("device-link-of-other", "a device link is for an own device")
-		}
-		return nil
+		return b.links(f)
 	}
 	if b.Role > f.member.Role {
 		return denied("grants-more", "a %s invites nobody as %s", f.member.Role, b.Role)
@@ -86,6 +85,37 @@ func (b *InviteBody) grants(f *fold) error {
 	}
 	if h := *b.History; h.From > f.was.opening.Number {
 		return denied("history-ahead", "epoch %d is not open yet", h.From)
+	}
+	return nil
+}
+
+// links: for an own device; or an admin vouches for a member without any.
+func (b *InviteBody) links(f *fold) error {
+	if *b.Member == f.member.ID {
+		if b.Approve {
+			return malformed("invite-shape", "a link for an own device needs no approval")
+		}
+		return nil
+	}
+	if f.member.Role < Admin {
+		return denied("device-link-of-other", "a device link is for an own device")
+	}
+	m, err := f.activeMember(*b.Member)
+	switch {
+	case err != nil:
+		return err
+	case m.Role == Owner && f.member.Role < Owner:
+		return f.touchesOwner()
+	case m.Role >= Admin && !b.Approve:
+		return denied("invite-needs-approval", "who comes back as %s is approved", m.Role)
+	}
+	return f.alone(&m)
+}
+
+// alone: nobody vouches for a member that can link its devices itself.
+func (f *fold) alone(m *Member) error {
+	if f.was.present(m) > 0 {
+		return denied("member-has-devices", "member %s has devices: these link further ones, or are removed first", m.ID)
 	}
 	return nil
 }

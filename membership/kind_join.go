@@ -138,11 +138,17 @@ func (f *fold) addDevice(m Member, n NewDevice, inv *Invite) error {
 	}
 	d := Device{
 		ID: n.ID(), Member: m.ID, Key: n.Key, Recipient: n.Recipient,
-		AddedAt: f.entry.Number, AddedHash: f.entry.Hash, Status: m.Status, Active: m.Status == StatusActive,
+		RecipientAt: f.entry.Number, AddedAt: f.entry.Number, AddedHash: f.entry.Hash, Status: StatusActive, Active: true,
+	}
+	if inv != nil && inv.Approve {
+		d.Status, d.Active = StatusPending, false
 	}
 	if inv != nil {
 		p := inv.Position()
 		d.AddedBy, d.Invited = inv.Author, &p
+		if inv.Voucher {
+			d.Voucher = inv.Author
+		}
 	}
 	m.Devices = append(m.Devices[:len(m.Devices):len(m.Devices)], d.ID)
 	f.updateDevice(d)

@@ -21,6 +21,13 @@ const (
 	KindDeviceRemove = "device.remove"
 	KindLeave        = "leave"
 	KindRotate       = "rotate"
+	KindKeyUpdate    = "key.update"
+	KindRetention    = "retention"
+	KindUpgrade      = "upgrade"
+	KindRemote       = "remote"
+	KindPolicy       = "policy"
+	KindRecover      = "recover"
+	KindForkResolve  = "fork.resolve"
 )
 
 // Body is the part of an entry that its kind defines: one type per kind, which
@@ -75,6 +82,18 @@ func bodyOf(kind string) (Body, bool) {
 		return new(LeaveBody), true
 	case KindRotate:
 		return new(RotateBody), true
+	case KindKeyUpdate:
+		return new(KeyUpdateBody), true
+	case KindRetention:
+		return new(RetentionBody), true
+	case KindUpgrade:
+		return new(UpgradeBody), true
+	case KindRemote:
+		return new(RemoteBody), true
+	case KindPolicy:
+		return new(PolicyBody), true
+	case KindRecover:
+		return new(RecoverBody), true
 	}
 	return nil, false
 }
@@ -82,7 +101,8 @@ func bodyOf(kind string) (Body, bool) {
 // Kinds lists the kinds that this program knows.
 func Kinds() []string {
 	return []string{KindGenesis, KindInvite, KindInviteRevoke, KindJoin, KindDeviceAdd,
-		KindMemberRole, KindKeyWrap, KindSchema, KindApprove, KindMemberRemove, KindDeviceRemove, KindLeave, KindRotate}
+		KindMemberRole, KindKeyWrap, KindSchema, KindApprove, KindMemberRemove, KindDeviceRemove, KindLeave, KindRotate,
+		KindKeyUpdate, KindRetention, KindUpgrade, KindRemote, KindPolicy, KindRecover}
 }
 
 // NewDevice is the public half of a device that comes into the space.

@@ -32,7 +32,7 @@ func TestInviteShapes(t *testing.T) {
 		"link-with-history":    {"invite-shape", func(b *InviteBody) { b.Member, b.Role = member, NoRole }},
 		"link-with-approval":   {"invite-shape", func(b *InviteBody) { b.Member, b.Role, b.History, b.Approve = member, NoRole, nil, true }},
 		"link-with-two-uses":   {"invite-shape", func(b *InviteBody) { b.Member, b.Role, b.History, b.Uses = member, NoRole, nil, 2 }},
-		"link-of-nobody":       {"device-link-of-other", func(b *InviteBody) { b.Member, b.Role, b.History = &wire.MemberID{}, NoRole, nil }},
+		"link-of-nobody":       {"member-unknown", func(b *InviteBody) { b.Member, b.Role, b.History = &wire.MemberID{}, NoRole, nil }},
 		"admin-with-approval":  {"", func(b *InviteBody) { b.Role, b.Approve = Admin, true }},
 		"admin-without":        {"invite-needs-approval", func(b *InviteBody) { b.Role = Admin }},
 		"editor-with-approval": {"", func(b *InviteBody) { b.Approve = true }},

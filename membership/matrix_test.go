@@ -21,6 +21,10 @@ const (
 	owners  = "only-owners-touch-owners"
 	waits   = "author-not-active"
 	unknown = "author-unknown"
+	other   = "device-link-of-other"
+
+	approved = "invite-needs-approval"
+	itself   = "recover-author"
 )
 
 // TestMatrix is the table of who may do what: the rule that refuses, or yes.
@@ -32,6 +36,7 @@ func TestMatrix(t *testing.T) {
 	waitsOwner := s.join("oscar", s.invite("alice", "for oscar", Owner))
 	s.invite("alice", "for carl", Viewer)
 	s.deviceLink("eve", "of eve")
+	s.must("ed", &KeyUpdateBody{Recovery: ref(recoveryKeys("ed"))})
 	s.r = withSince(s.r, "ed", 3)
 
 	rows := []struct {
@@ -44,7 +49,8 @@ func TestMatrix(t *testing.T) {
 		{KindInvite, "an admin", invites(Admin), []string{yes, yes, role, role, waits, unknown}},
 		{KindInvite, "an owner", invites(Owner), []string{yes, more, role, role, waits, unknown}},
 		{KindInvite, "an own device", linksOwn, []string{yes, yes, yes, yes, waits, unknown}},
-		{KindInvite, "a device of alice", linksFor("alice"), six("device-link-of-other")},
+		{KindInvite, "a device of alice", linksFor("alice"), []string{approved, owners, other, other, waits, unknown}},
+		{KindInvite, "a device of ed", linksFor("ed"), []string{"member-has-devices", "member-has-devices", other, other, waits, unknown}},
 		{KindInviteRevoke, "an invite of alice", revokes("open"), []string{yes, yes, "revoke-own", "revoke-own", waits, unknown}},
 		{KindInviteRevoke, "a device link of alice", revokes("of alice"), []string{yes, owners, "revoke-own", "revoke-own", waits, unknown}},
 		{KindInviteRevoke, "a device link of eve", revokes("of eve"), []string{yes, yes, yes, "revoke-own", waits, unknown}},
@@ -68,6 +74,13 @@ func TestMatrix(t *testing.T) {
 		{KindDeviceRemove, "of an owner", body(&DeviceRemoveBody{Device: id("alice")}), []string{yes, owners, "remove-own", "remove-own", waits, unknown}},
 		{KindLeave, "", body(&LeaveBody{}), []string{yes, yes, yes, yes, waits, unknown}},
 		{KindRotate, "", body(&RotateBody{}), []string{yes, yes, role, role, waits, unknown}},
+		{KindKeyUpdate, "", body(&KeyUpdateBody{Recipient: testRecipient("new")}), []string{yes, yes, yes, yes, waits, unknown}},
+		{KindRetention, "", body(&RetentionBody{Kept: 1}), []string{yes, role, role, role, waits, unknown}},
+		{KindUpgrade, "", body(&UpgradeBody{Format: 2}), []string{yes, role, role, role, waits, unknown}},
+		{KindRemote, "", body(&RemoteBody{}), []string{yes, yes, role, role, waits, unknown}},
+		{KindPolicy, "that tightens", body(&PolicyBody{Policy: Policy{Invite: Owner}}), []string{yes, role, role, role, waits, unknown}},
+		{KindPolicy, "that loosens", body(&PolicyBody{Policy: Policy{Invite: Editor}}), []string{yes, role, role, role, waits, unknown}},
+		{KindRecover, "of ed", body(s.recovering("ed 2", "ed", "ed again")), []string{itself, itself, itself, itself, waits, unknown}},
 		{KindGenesis, "again", body(&GenesisBody{Format: 1, Device: testDevice("x")}), six("genesis-shape")},
 	}
 	var covered []string
@@ -78,9 +91,6 @@ func TestMatrix(t *testing.T) {
 				s := s.fork()
 				s.t = t
 				want := row.want[i]
-				if slices.Equal(row.want, six("device-link-of-other")) {
-					want = []string{"device-link-of-other", "device-link-of-other", "device-link-of-other", "device-link-of-other", waits, unknown}[i]
-				}
 				_, err := s.try(author, row.make(s, author))
 				if want == yes && err != nil {
 					t.Fatalf("refused: %v", err)
@@ -144,11 +154,11 @@ func TestMayLedgerAgreesWithRoles(t *testing.T) {
 	s.join("penny", s.invite("alice", "for penny", Admin))
 	want := map[string][]string{
 		"olga": {KindInvite, KindInviteRevoke, KindJoin, KindDeviceAdd, KindMemberRole, KindKeyWrap, KindSchema, KindApprove,
-			KindMemberRemove, KindDeviceRemove, KindLeave, KindRotate},
+			KindMemberRemove, KindDeviceRemove, KindLeave, KindRotate, KindKeyUpdate, KindRetention, KindUpgrade, KindRemote, KindPolicy, KindRecover},
 		"adam": {KindInvite, KindInviteRevoke, KindJoin, KindDeviceAdd, KindMemberRole, KindKeyWrap, KindSchema, KindApprove,
-			KindMemberRemove, KindDeviceRemove, KindLeave, KindRotate},
-		"eve": {KindInviteRevoke, KindJoin, KindDeviceAdd, KindDeviceRemove, KindLeave},
-		"vic": {KindInviteRevoke, KindJoin, KindDeviceAdd, KindDeviceRemove, KindLeave},
+			KindMemberRemove, KindDeviceRemove, KindLeave, KindRotate, KindKeyUpdate, KindRemote, KindRecover},
+		"eve": {KindInviteRevoke, KindJoin, KindDeviceAdd, KindDeviceRemove, KindLeave, KindKeyUpdate, KindRecover},
+		"vic": {KindInviteRevoke, KindJoin, KindDeviceAdd, KindDeviceRemove, KindLeave, KindKeyUpdate, KindRecover},
 	}
 	for _, author := range authors {
 		for _, kind := range append(Kinds(), "no.such.kind") {

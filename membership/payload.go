@@ -19,6 +19,7 @@ type payload struct {
 	Number      uint64               `json:"number"`
 	Predecessor wire.Hash            `json:"predecessor"`
 	Private     []byte               `json:"private,omitempty"`
+	Proposal    *Terms               `json:"proposal,omitempty"`
 	Space       *wire.Hash           `json:"space,omitempty"` // absent in genesis, whose hash it is
 	Time        int64                `json:"time"`            // milliseconds since 1970, claimed
 	Tries       []wire.Hash          `json:"tries,omitempty"` // entries that lost a race and were never seen again
@@ -44,6 +45,9 @@ func (p *payload) check() error {
 	}
 	if len(p.Tries) > maxTries {
 		return malformed("tries", "%d earlier tries, limit %d", len(p.Tries), maxTries)
+	}
+	if err := p.Proposal.check(p.Number); err != nil {
+		return err
 	}
 	return checkItems(p.Items, len(p.Private) > 0)
 }
@@ -85,6 +89,7 @@ type Unverified struct {
 	Time        time.Time
 	Items       map[string]wire.Hash
 	Private     []byte
+	Proposal    *Terms
 	Tries       []wire.Hash
 	Envelope    []byte
 
@@ -109,8 +114,8 @@ func Parse(env []byte) (*Unverified, error) {
 	}
 	u := &Unverified{
 		Number: p.Number, Hash: wire.Sum(e.payload), Predecessor: p.Predecessor, Kind: p.Kind,
-		Author: p.Author, Time: time.UnixMilli(p.Time).UTC(), Items: p.Items, Private: p.Private, Tries: p.Tries,
-		Envelope: env, payload: e.payload, raw: p.Body,
+		Author: p.Author, Time: time.UnixMilli(p.Time).UTC(), Items: p.Items, Private: p.Private,
+		Proposal: p.Proposal, Tries: p.Tries, Envelope: env, payload: e.payload, raw: p.Body,
 	}
 	if u.Space = u.Hash; p.Space != nil {
 		u.Space = *p.Space
@@ -132,6 +137,7 @@ type Entry struct {
 	Body        Body      // *InviteBody and so on, by kind
 	Items       map[string]wire.Hash
 	Private     []byte
+	Proposal    *Terms // of a proposal: no effect until it is approved
 	Tries       []wire.Hash
 	Envelope    []byte
 }
@@ -142,7 +148,8 @@ func (e *Entry) Position() wire.Position { return wire.Position{Number: e.Number
 func (u *Unverified) entry(b Body) *Entry {
 	return &Entry{
 		Number: u.Number, Hash: u.Hash, Predecessor: u.Predecessor, Kind: u.Kind, Author: u.Author, Time: u.Time,
-		Body: b, Items: u.Items, Private: u.Private, Tries: u.Tries, Envelope: u.Envelope,
+		Body: b, Items: u.Items, Private: u.Private, Proposal: u.Proposal, Tries: u.Tries,
+		Envelope: u.Envelope,
 	}
 }
 

@@ -1,6 +1,10 @@
 package membership
 
-import "github.com/espace-git/espace-git/internal/wire"
+import (
+	"slices"
+
+	"github.com/espace-git/espace-git/internal/wire"
+)
 
 // MayWriteLane reports whether the device may have a lane in the open epoch: it is
 // active and may hold the epoch's secret. What it may write there is for the
@@ -87,15 +91,28 @@ func (r *Roster) WaitsForSeal(id wire.MemberID) bool {
 	return ok && m.Status == StatusActive && m.Since > r.opening.Number
 }
 
-// Format of this program, and the features it has.
-const thisFormat = 1
+// thisFormat is what this program writes. FeatureSeal is the one feature that a
+// space can require of it by name so far: a writer that follows epochs.
+const (
+	thisFormat  = 1
+	FeatureSeal = "seal"
+)
+
+// Features lists what this program has, of what a space may require.
+func Features() []string { return []string{FeatureSeal} }
 
 // Lacks lists what the space requires and this program does not have: then it
-// writes no operations ("upgrade needed"), but still judges the ledger.
+// writes no operations ("upgrade needed"), but still judges the ledger, may seal,
+// and an owner may take the requirement back.
 func (r *Roster) Lacks() []string {
 	var out []string
 	if r.format != thisFormat {
 		out = append(out, "format")
 	}
-	return append(out, r.requires...)
+	for _, name := range r.requires {
+		if !slices.Contains(Features(), name) {
+			out = append(out, name)
+		}
+	}
+	return out
 }

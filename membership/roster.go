@@ -19,7 +19,9 @@ type Roster struct {
 	policy   Policy
 	kept     uint64 // the oldest epoch that anybody may hold (DESIGN 6)
 	opening  *openings
+	keptAt   uint64 // number of the entry that raised it last
 	schema   uint64 // number of the entry with the schema in force
+	remote   uint64 // number of the entry with the remotes in force; 0 without
 	requests []Request
 
 	members table[wire.MemberID, *Member]
@@ -27,6 +29,8 @@ type Roster struct {
 	invites table[wire.DeviceID, *Invite]       // by the first 16 bytes of the entry's hash
 	used    table[wire.DeviceID, struct{}]      // keys and recipients, once in the life of a space
 	tries   table[wire.DeviceID, wire.DeviceID] // entries declared lost, by their author
+
+	proposals table[wire.DeviceID, *Proposal] // by the first 16 bytes of the entry's hash
 
 	// The states before. jump skips ahead so that At takes O(log n) steps
 	// (Myers, "An applicative random-access stack", 1983).
@@ -42,6 +46,8 @@ const (
 	StatusActive  Status = "active"
 	StatusLeaving Status = "leaving" // a request names it: no wrap and no say; the next seal removes it
 	StatusRemoved Status = "removed" // known for ever: its old signatures are still to be verified
+
+	StatusRecovering Status = "recovering" // came by a recovery key; the next seal lets it in
 )
 
 // Member is a person, as the ledger knows one. Names are private items.
@@ -65,13 +71,18 @@ type Device struct {
 	Member    wire.MemberID
 	Key       ed25519.PublicKey
 	Recipient string
-	AddedBy   wire.DeviceID // the device that invited it; zero for the founder's first
+
+	RecipientAt uint64 // number of the entry that brought the recipient
+	Needs       bool   // it has no older secrets: a wrap holds all that it may read
+
+	AddedBy   wire.DeviceID // the device that invited it; zero for the founder's first and for a recovered one
 	AddedAt   uint64        // number of the entry
 	AddedHash wire.Hash     // and its hash
 	Status    Status
 	Active    bool            // Status == StatusActive
 	Approvals []wire.DeviceID // who approved it, in order
 	Invited   *wire.Position  // entry of the invite it came by; nil for the founder's first
+	Recovered bool            // it came by the recovery key
 	Voucher   wire.DeviceID   // the admin's device that re-invited its member, who could impersonate it; zero if none
 }
 
@@ -80,6 +91,7 @@ type Recovery struct {
 	Key       ed25519.PublicKey
 	Recipient string
 	By        wire.DeviceID // the device that made it
+	At        uint64        // number of the entry that brought it
 }
 
 // Invite is an invitation, or with Member set a link for an own further device.
@@ -97,6 +109,7 @@ type Invite struct {
 	Approve   bool
 	Since     History
 	Member    wire.MemberID // of a device link: whose; else zero
+	Voucher   bool          // a device link that an admin made for a member without devices
 	Closed    bool          // revoked, or closed with a removal
 	Kept      bool          // by name, when the device that made it was removed
 }
@@ -139,10 +152,18 @@ func (r *Roster) Format() int { return r.format }
 func (r *Roster) Requires() []string { return slices.Clone(r.requires) }
 
 // Policy is the policy in force.
-func (r *Roster) Policy() Policy { return r.policy }
+func (r *Roster) Policy() Policy { return r.policy.clone() }
 
 // Kept is the oldest epoch that anybody may hold.
 func (r *Roster) Kept() uint64 { return r.kept }
+
+// KeptAt is the number of the entry that raised Kept last; 0 if none did. A device
+// has its part done when its RecipientAt is greater.
+func (r *Roster) KeptAt() uint64 { return r.keptAt }
+
+// RemoteAt is the number of the entry whose private part names the remotes; 0 if
+// none does.
+func (r *Roster) RemoteAt() uint64 { return r.remote }
 
 // SchemaAt is the number of the entry whose private part has the schema in force.
 func (r *Roster) SchemaAt() uint64 { return r.schema }
@@ -234,7 +255,7 @@ func list[K, V any](t table[K, *V], clone func(V) V, order func(a, b V) int) []V
 func (m Member) clone() Member {
 	m.Devices = slices.Clone(m.Devices)
 	if m.Recovery != nil {
-		m.Recovery = &Recovery{slices.Clone(m.Recovery.Key), m.Recovery.Recipient, m.Recovery.By}
+		m.Recovery = &Recovery{slices.Clone(m.Recovery.Key), m.Recovery.Recipient, m.Recovery.By, m.Recovery.At}
 	}
 	return m
 }

@@ -156,27 +156,25 @@ func WithSeal(b Body, part SealPart) (Body, bool) {
 }
 
 // Seals reports whether the body, authored by that device now, has to come with a
-// seal.
+// seal. A body that brings its own author (recover) needs no device of the roster.
 func (r *Roster) Seals(b Body, author wire.DeviceID) bool {
 	n, ok := b.(narrowing)
-	if !ok {
+	f := r.scratch(author)
+	if _, newcomer := b.(bearer); !ok || f.author == nil && !newcomer {
 		return false
 	}
-	f := r.scratch(author)
-	return f != nil && n.form(f) == sealing
+	return n.form(f) == sealing && (f.author == nil || f.needs(b) == 0)
 }
 
-// scratch is a fold of nothing, by that author, to try things out; nil if the
-// author is unknown.
+// scratch is a fold of nothing, by that author, to try things out.
 func (r *Roster) scratch(author wire.DeviceID) *fold {
-	d, ok := r.devices.get(author)
-	if !ok {
-		return nil
-	}
-	m, _ := r.members.get(d.Member)
 	next := *r
-	e := &Entry{Number: r.head.Number + 1, Predecessor: r.head.Hash, Author: author}
-	return &fold{was: r, next: &next, entry: e, author: d, member: m}
+	f := &fold{was: r, next: &next, entry: &Entry{Number: r.head.Number + 1, Predecessor: r.head.Hash, Author: author}}
+	if d, ok := r.devices.get(author); ok {
+		f.author = d
+		f.member, _ = r.members.get(d.Member)
+	}
+	return f
 }
 
 // MaySeal reports whether the device may author a sealing entry now: of an owner

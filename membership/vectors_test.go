@@ -111,6 +111,13 @@ func vectorLedger(t testing.TB) *story {
 	s.must("alice", &SchemaBody{})
 	s.must("dora", &LeaveBody{})
 	s.must("carol", &MemberRemoveBody{Member: memberID("bob")})
+	s.must("alice", &KeyUpdateBody{Recipient: testRecipient("alice, anew"), Needs: true, Recovery: ref(recoveryKeys("alice"))})
+	s.must("carol", &RemoteBody{})
+	s.must("alice", &UpgradeBody{Format: 1, Requires: []string{FeatureSeal}})
+	s.must("alice", &RetentionBody{Kept: 3})
+	s.must("alice", &PolicyBody{Policy: Policy{Approvals: map[string]int{KindSchema: 1}, Endorsements: 2, Invite: Editor, Seal: SealAfter{Days: 1}}})
+	s.must("carol", &ApproveBody{s.proposes("alice", &SchemaBody{})})
+	s.must("alice 2", s.recovering("alice 2", "alice", "alice again", "alice"))
 	return s
 }
 
