@@ -2,6 +2,7 @@ package hooks_test
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"testing"
 
@@ -36,6 +37,17 @@ func TestHookRefusesXOutsideSeal(t *testing.T) {
 		w.mustPush(s.push()...)
 		s.moved = left
 		w.refused(hooks.OutsideSeal, s.moves(w.tip(s.closeRef()))...)
+	})
+	t.Run("after-the-seal-with-close-put-back", func(t *testing.T) {
+		w, s := fresh(t)
+		left := s.moved[1:]
+		s.moved = s.moved[:1]
+		w.mustPush(s.push()...)
+		x := w.tip(s.closeRef())
+		w.force(gitstore.RefUpdate{Name: s.closeRef(), Old: x})
+		s.moved = left
+		w.refused(hooks.OutsideSeal, append([]gitstore.RefUpdate{{Name: s.closeRef(), New: x}}, s.moves(x)...)...)
+		w.mustPush(gitstore.RefUpdate{Name: s.closeRef(), New: x})
 	})
 	t.Run("X-by-non-member", func(t *testing.T) {
 		w, s := fresh(t)
@@ -158,20 +170,36 @@ func TestHookSealsForksAndJunk(t *testing.T) {
 	w.force(w.junk(w.lane("bob")))
 	w.force(w.junk(w.order()))
 	alice := w.lane("alice")
-	old, log := w.tip(alice), *w.logs[alice]
-	var sides []wire.ObjectID
-	for _, text := range []string{"x", "y"} {
+	sides := w.forkLane("alice", "x", "y")
+	w.logs[alice].Append([]byte("y"))
+	branch := *w
+	branch.entries, branch.logs = slices.Clone(w.entries), maps.Clone(w.logs)
+	cut, tips, refs := branch.cutHere()
+	for i, tip := range tips {
+		if tip == w.tip(alice) {
+			tips[i] = sides[1] // the variant itself, not the tip that it would be moved from
+		}
+	}
+	branch.refused(hooks.NotForward, branch.sealAt("alice", &membership.RotateBody{}, cut, tips, refs).push()...)
+	w.mustPush(w.rotate("alice").push()...)
+}
+
+// forkLane puts a merge of two variants on name's lane, past the hook.
+func (w *world) forkLane(name string, texts ...string) (sides []wire.ObjectID) {
+	w.t.Helper()
+	ref := w.lane(name)
+	old, log := w.tip(ref), *w.logs[ref]
+	for _, text := range texts {
 		l := log
 		l.Append([]byte(text))
 		head := l.Head()
-		m := w.message(chain.Lane, "alice")
+		m := w.message(chain.Lane, name)
 		m.Log = &head
-		sides = append(sides, w.commit("alice", m, map[string][]byte{chain.EntryPath(log.Len()): []byte(text)}, old))
+		sides = append(sides, w.commit(name, m, map[string][]byte{chain.EntryPath(log.Len()): []byte(text)}, old))
 	}
 	merge := fmt.Sprintf("tree %s\nparent %s\nparent %s\nauthor M <m@example.org> 1 +0000\ncommitter M <m@example.org> 1 +0000\n\nm\n", w.tree(nil), sides[0], sides[1])
-	w.force(gitstore.RefUpdate{Name: alice, Old: old, New: w.store([]byte(merge))})
-	w.logs[alice].Append([]byte("y"))
-	w.mustPush(w.rotate("alice").push()...)
+	w.force(gitstore.RefUpdate{Name: ref, Old: old, New: w.store([]byte(merge))})
+	return sides
 }
 
 // After the seal its epoch is over: lanes and order take nothing more, whatever

@@ -26,7 +26,7 @@ func (c *check) deletion(u gitstore.RefUpdate) *Refusal {
 		return refuse(u.Name, Deletion, "%s of a kept epoch is not deleted", name.Kind)
 	case e.next == nil:
 		return refuse(u.Name, Deletion, "the epoch is open")
-	case c.isNew(*e.next) || !c.covered(u, name, e):
+	case !c.covered(u, name, e):
 		return refuse(u.Name, Deletion, "no closing commit on the host covers it")
 	}
 	return nil
