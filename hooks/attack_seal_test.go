@@ -220,3 +220,19 @@ func TestAttackWritesAfterTheSeal(t *testing.T) {
 	w.refused(hooks.NotPermitted, w.keysWith("vera", map[string][]byte{"x": nil}))
 	w.refused(hooks.Sealed, gitstore.RefUpdate{Name: w.refs.Lane(s.ended, deviceOf("carol")), New: late.New})
 }
+
+// ATTACKS 7, squat-next-epoch: whoever took names for epochs to come, before the
+// hook was there, took the wrong ones; and with the hook nobody can.
+func TestAttackSquatNextEpoch(t *testing.T) {
+	w := busyWorld(t)
+	lane := w.tip(w.lane("bob"))
+	for i := range uint64(8) {
+		next := wire.Epoch{Number: w.r.Epoch().Number + 1, O: wire.Sum(wire.U64(i))}
+		for _, ref := range []string{w.refs.Close(next), w.refs.Keys(next), w.refs.Order(next), w.refs.Lane(next, deviceOf("alice"))} {
+			w.refused(hooks.UnknownRef, gitstore.RefUpdate{Name: ref, New: lane})
+			w.force(gitstore.RefUpdate{Name: ref, New: lane})
+		}
+	}
+	w.mustPush(w.rotate("alice").push()...)
+	w.mustPush(w.write("alice", "a2"))
+}

@@ -70,7 +70,7 @@ func refuse(ref string, rule Rule, format string, args ...any) *Refusal {
 // the first ref that may not move. It changes nothing but the memo, which may be
 // nil. That each ref still stands at its old value is git's to check.
 func Check(repo Repo, refs wire.Refs, updates []gitstore.RefUpdate, memo Memo) error {
-	c := &check{repo: repo, refs: refs, memo: memo, steps: maxSteps}
+	c := &check{repo: repo, refs: refs, memo: memo, stands: map[string]bool{}, steps: maxSteps}
 	if err := c.push(updates); err != nil {
 		return err // not a nil *Refusal in an error
 	}
@@ -87,7 +87,8 @@ type check struct {
 	epochs map[string]epoch     // by name, as they are after the push
 	closed map[wire.Hash]closed // by O of the epoch that stands on it
 	moves  map[string]gitstore.RefUpdate
-	steps  int // through trees that are left
+	stands map[string]bool // which of them go from their place in the cut
+	steps  int             // through trees that are left
 }
 
 func (c *check) push(updates []gitstore.RefUpdate) *Refusal {

@@ -114,8 +114,13 @@ func (c *check) standsThere(e epoch, name wire.RefName, x chain.Verified) bool {
 	if !ok || !slices.Contains(x.Parents, u.Old) {
 		return false
 	}
-	st, err := c.logBefore(u, name, e)
-	return err == nil && st.log.Head() == e.end(name)
+	there, known := c.stands[u.Name]
+	if !known {
+		st, err := c.logBefore(u, name, e)
+		there = err == nil && st.log.Head() == e.end(name)
+		c.stands[u.Name] = there
+	}
+	return there
 }
 
 // closure is what lies below a closing commit.
