@@ -30,6 +30,8 @@ type Row map[string]any
 type Receipt struct {
 	ID    string `json:"id"`
 	State string `json:"state"`
+	// Reason says why it is parked, refused or lost.
+	Reason string `json:"reason,omitempty"`
 }
 
 // Tx is one atomic write. It sees its own changes.
@@ -41,6 +43,9 @@ type Tx struct {
 	stamp  merge.Stamp
 	ops    []merge.Op
 	refs   []reference
+
+	ordered bool   // it writes ordered tables, and no others
+	first   string // the table that it wrote first
 }
 
 // reference is what a write says that a row refers to.
@@ -301,6 +306,9 @@ func (tx *Tx) apply(op merge.Op) error {
 	if err := schema.CheckOp(tx.schema, &op); err != nil {
 		return join(ErrUsage, err)
 	}
+	if err := tx.chooseWay(&op); err != nil {
+		return err
+	}
 	if _, err := tx.v.Apply(tx.me.Device, tx.me.Member, tx.stamp, []merge.Op{op}); err != nil {
 		return err
 	}
@@ -348,6 +356,9 @@ func (tx *Tx) commit() (Receipt, error) {
 	if err := tx.checkReferences(); err != nil {
 		return Receipt{}, err
 	}
+	if err := tx.checkOrdered(); err != nil {
+		return Receipt{}, err
+	}
 	var id [16]byte
 	if _, err := io.ReadFull(tx.s.opts.Rand, id[:]); err != nil {
 		return Receipt{}, err
@@ -360,11 +371,13 @@ func (tx *Tx) commit() (Receipt, error) {
 	if len(raw) > maxTransaction {
 		return Receipt{}, usage("a transaction of %d bytes is over the limit of %d: write it in several", len(raw), maxTransaction)
 	}
-	seen, err := currentSeen(tx.v, tx.me.Ledger)
-	if err != nil {
-		return Receipt{}, err
+	row := view.JournalRow{ID: id, Number: t.Number, Time: t.Time, Ordered: tx.ordered, Tx: raw}
+	if !tx.ordered {
+		if row.SeenVersion, err = currentSeen(tx.v, tx.me.Ledger); err != nil {
+			return Receipt{}, err
+		}
 	}
-	_, err = tx.v.AppendJournal(view.JournalRow{ID: id, Number: t.Number, Time: t.Time, SeenVersion: seen, Tx: raw})
+	_, err = tx.v.AppendJournal(row)
 	if err != nil {
 		return Receipt{}, err
 	}

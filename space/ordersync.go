@@ -1,0 +1,86 @@
+package space
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+
+	"github.com/espace-git/espace-git/chain"
+	"github.com/espace-git/espace-git/internal/wire"
+)
+
+// Many devices that write the order at once lose races to each other: each round
+// somebody wins, so who tries at once again only makes the host work. Waiting for a
+// random time, longer after each loss, lets the others through (Metcalfe and Boggs,
+// CACM 19(7) 1976).
+const (
+	firstWait = 20 * time.Millisecond
+	maxWait   = 2 * time.Second
+)
+
+// giveWay waits after a lost race.
+func giveWay(ctx context.Context, tries int) error {
+	if tries == 0 {
+		return nil
+	}
+	bound := min(firstWait<<min(tries, 10), maxWait)
+	timer := time.NewTimer(rand.N(bound)) //nolint:gosec // it decides about nothing but time
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// observeOrder lets the clock stand where the order's transactions do.
+func (r *round) observeOrder() error {
+	var st orderState
+	o := r.epoch().O
+	_, err := getValue(r.v, bucketOrder, o[:], &st)
+	r.clock.observe(st.Past)
+	return err
+}
+
+// order is what the audit says of the order: the commits give the log that was
+// verified.
+func (a *audit) order() error {
+	r := a.r
+	ref := r.s.refs.Order(r.epoch())
+	tip, ok := r.tips[ref]
+	if !ok || r.secret.IsZero() {
+		return nil
+	}
+	known, err := r.loadOrder()
+	if err != nil {
+		a.problem("order: %v", err)
+		return nil
+	}
+	commits, err := r.s.repo.Commits([]wire.ObjectID{tip}, nil, maxCommits)
+	if err != nil {
+		a.lack("order: %v", err)
+		return nil
+	}
+	fresh := &orderLog{reader: chain.NewOrderReader(r.s.id, r.epoch().O, r.authored)}
+	entries, _ := fresh.reader.Read(r.orderPieces(fresh, ref, commits).pieces)
+	head := known.reader.Head()
+	if root, ok := fresh.reader.RootAt(head.Len); !ok || root != head.Root {
+		if known.reader.Stopped() || fresh.reader.Stopped() {
+			return nil // two branches: which of them was read first git can't tell
+		}
+		a.lack("order: git does not have the %d entries that were verified before", head.Len)
+	}
+	for _, o := range entries {
+		d, _ := r.roster().Device(o.Author)
+		e, reason := r.orderedEntry(d, o)
+		if e == nil {
+			a.problem("order: entry %d by %s: %s", o.Index, r.deviceName(o.Author), reason)
+			continue
+		}
+		for _, tx := range e.Transactions {
+			a.res.Operations += len(tx.Ops)
+		}
+	}
+	return nil
+}
