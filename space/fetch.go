@@ -9,13 +9,15 @@ import (
 
 	"github.com/espace-git/espace-git/gitstore"
 	"github.com/espace-git/espace-git/internal/wire"
+	"github.com/espace-git/espace-git/membership"
 	"github.com/espace-git/espace-git/view"
 )
 
 // display is what the host shows at one moment.
 type display struct {
-	refs   map[string]wire.ObjectID
-	failed map[string]error // refs whose objects could not be had
+	refs     map[string]wire.ObjectID
+	failed   map[string]error // refs whose objects could not be had
+	patterns []string         // what the host was asked for; none: it was not asked
 }
 
 // tip is where a ref stands, if there is anything to read.
@@ -24,30 +26,69 @@ func (d *display) tip(ref string) (wire.ObjectID, bool) {
 	return id, ok && d.failed[ref] == nil
 }
 
+// asked reports whether the host was asked for a ref.
+func (d *display) asked(ref string) bool {
+	return len(d.patterns) == 0 || slices.ContainsFunc(d.patterns, func(p string) bool {
+		prefix, wild := strings.CutSuffix(p, "*")
+		return p == ref || wild && strings.HasPrefix(ref, prefix)
+	})
+}
+
 // at is the value that a lease on a ref must name; zero if there is none.
 func (d *display) at(ref string) wire.ObjectID { return d.refs[ref] }
 
 // fetchAll asks for the ledger and for the open epoch's refs.
 func (s *Space) fetchAll(ctx context.Context, host gitstore.Remote) (*display, error) {
-	var e wire.Epoch
-	err := s.db.View(ctx, func(v *view.Tx) error {
-		me, err := loadSelf(v)
-		e = me.Epoch
-		return err
-	})
+	patterns, err := s.patterns(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if e.O.IsZero() {
-		e.O = s.id
-	}
-	got, err := host.Fetch(ctx, gitstore.FetchRequest{Patterns: append(s.obstacles(e),
-		s.refs.Ledger, s.refs.Keys(e), s.refs.Order(e), s.refs.Lanes(e)+"*",
-	)})
+	got, err := host.Fetch(ctx, gitstore.FetchRequest{Patterns: patterns})
 	if err != nil {
 		return nil, fmt.Errorf("fetching: %w", err)
 	}
-	return &display{got.Refs, got.Failed}, nil
+	return &display{got.Refs, got.Failed, patterns}, nil
+}
+
+// patterns name the refs that this device has a use for.
+func (s *Space) patterns(ctx context.Context) (out []string, err error) {
+	err = s.db.View(ctx, func(v *view.Tx) error {
+		me, err := loadSelf(v)
+		if err != nil {
+			return err
+		}
+		l, err := s.ledgerAt(v)
+		if err != nil {
+			return err
+		}
+		out = s.patternsOf(me, l.roster)
+		return nil
+	})
+	return out, err
+}
+
+// patternsOf: the ledger, and of the epoch that this device stands in and of the open
+// one all that is written there. Of those between, which are over, the closing commits
+// hold all that counts. Who has no state yet needs one to begin with.
+func (s *Space) patternsOf(me self, roster *membership.Roster) []string {
+	epochs := epochsToRead(me, roster)
+	if len(epochs) == 0 {
+		epochs = []wire.Epoch{{O: s.id}}
+	}
+	out := append(s.obstacles(epochs[len(epochs)-1]), s.refs.Ledger)
+	for i, e := range epochs {
+		out = append(out, s.refs.Keys(e))
+		if i > 0 {
+			out = append(out, s.refs.Close(e))
+		}
+		if i == 0 || i == len(epochs)-1 {
+			out = append(out, s.refs.Order(e), s.refs.Lanes(e)+"*")
+		}
+	}
+	if me.Epoch.O.IsZero() && epochs[0].Number > 0 {
+		out = append(out, s.refs.States(epochs[0])+"*")
+	}
+	return out
 }
 
 // obstacles are patterns of refs that have no place in a space and make others

@@ -61,14 +61,18 @@ func (r *round) openItems() error {
 	if _, err := getValue(r.v, bucketMeta, []byte("items"), &next); err != nil {
 		return err
 	}
-	if r.secret.IsZero() {
-		return nil
+	if r.secret.IsZero() || !r.started() && r.roster().Epoch().Number > 0 {
+		return nil // what came before is in the directory of a checkpoint
 	}
 	start := next
 	for ; next < uint64(r.ledger.len()); next++ {
 		e := r.ledger.entries[next]
-		if err := r.openEntryItems(e); err != nil {
+		opened, err := r.openEntryItems(e)
+		if err != nil {
 			return fmt.Errorf("ledger entry %d: %w", next, err)
+		}
+		if !opened {
+			break // the secret of its epoch has not come yet
 		}
 	}
 	if next == start {
@@ -77,25 +81,43 @@ func (r *round) openItems() error {
 	return putValue(r.v, bucketMeta, []byte("items"), next)
 }
 
-func (r *round) openEntryItems(e *membership.Entry) error {
+func (r *round) openEntryItems(e *membership.Entry) (done bool, err error) {
 	if len(e.Private) == 0 {
-		return nil
+		return true, nil
 	}
-	plain, err := r.openPrivate(e)
+	epoch := openingAt(r.roster(), e.Number)
+	secret, err := r.secretOf(epoch.O)
+	if err != nil {
+		return false, err
+	}
+	if secret.IsZero() && !fromJoin(e) {
+		return !r.roster().MayRead(r.me.Device, epoch.Number), nil
+	}
+	plain, err := r.openPrivate(e, secret)
 	if err != nil {
 		r.warn("ledger entry %d by %s: its private part does not open", e.Number, r.deviceName(e.Author))
-		return nil
+		return true, nil
 	}
 	items, void := e.OpenItems(plain)
 	for _, name := range void {
 		r.warn("ledger entry %d by %s: item %q is void", e.Number, r.deviceName(e.Author), name)
 	}
-	return r.direct(e, items)
+	for name, it := range items {
+		if err := putValue(r.v, bucketItem, itemKey(e.Number, name), storedItem{Salt: it.Salt, Value: it.Value}); err != nil {
+			return false, err
+		}
+	}
+	return true, r.direct(e, items)
+}
+
+// fromJoin: the private part is mail to an invite's mailbox.
+func fromJoin(e *membership.Entry) bool {
+	return e.Kind == membership.KindJoin || e.Kind == membership.KindDeviceAdd
 }
 
 // openPrivate: a join's private part is mail to its invite's mailbox, all others
 // are boxes under the epoch's ledger key.
-func (r *round) openPrivate(e *membership.Entry) ([]byte, error) {
+func (r *round) openPrivate(e *membership.Entry, secret seal.Secret) ([]byte, error) {
 	var invite membership.Place
 	switch b := e.Body.(type) {
 	case *membership.JoinBody:
@@ -103,7 +125,7 @@ func (r *round) openPrivate(e *membership.Entry) ([]byte, error) {
 	case *membership.DeviceAddBody:
 		invite = b.Invite
 	default:
-		key := r.secret.LedgerKey(e.Predecessor)
+		key := secret.LedgerKey(e.Predecessor)
 		return key.Open(seal.LedgerAD(e.Predecessor), e.Private, wire.MaxPrivate)
 	}
 	mailbox, ok, err := r.v.Get(bucketName, nameKey(nameMailbox, []byte(membership.InviteID(invite.Hash))))

@@ -18,42 +18,38 @@ import (
 // maxWrap bounds a wrap: a thousand epochs' secrets need 71 kB.
 const maxWrap = 256 << 10
 
-// loadSecret takes the open epoch's secret out of the keyring.
-func (r *round) loadSecret() error {
+// loadSecret takes the secret of this device's epoch out of the keyring.
+func (r *round) loadSecret() (err error) {
 	if r.ledger.roster == nil {
 		return nil
 	}
-	b, ok := r.s.keys.Secret(r.epoch().O)
-	if !ok {
-		return nil
-	}
-	var err error
-	r.secret, err = seal.SecretFrom(b)
+	r.secret, err = r.secretOf(r.epoch().O)
 	return err
 }
 
-// readKeys reads what is new in the epoch's keys: wraps for this device, and who
+// readKeys reads what is new in an epoch's keys: wraps for this device, and who
 // has been let in by whom.
-func (r *round) readKeys(ref string, tip wire.ObjectID) error {
+func (r *round) readKeys(e wire.Epoch, tip wire.ObjectID) error {
+	ref := r.s.refs.Keys(e)
 	if tip != r.tips[ref] {
-		if err := r.newKeys(ref, tip); err != nil {
+		if err := r.newKeys(e, ref, tip); err != nil {
 			return err
 		}
 	}
-	if !r.secret.IsZero() {
+	if _, has := r.s.keys.Secret(e.O); has {
 		return nil
 	}
-	return r.takeSecret(tip)
+	return r.takeSecret(e, tip)
 }
 
-func (r *round) newKeys(ref string, tip wire.ObjectID) error {
+func (r *round) newKeys(e wire.Epoch, ref string, tip wire.ObjectID) error {
 	commits, stands, err := r.advance(ref, tip, "the keys")
 	if err != nil {
 		return err
 	}
 	var anchor wire.ObjectID
 	for _, c := range commits {
-		v, err := r.keysCommit(c)
+		v, err := r.keysCommit(e, c)
 		if err != nil {
 			r.warn("%s: ignoring commit %.10s: %v", ref, c.ID, firstLine(err.Error()))
 			continue
@@ -72,8 +68,8 @@ func (r *round) newKeys(ref string, tip wire.ObjectID) error {
 // keysCommit notes whom a member's device let in. Whoever reads wraps judges them
 // by the commitment, so this only says who made them. A device that is not let in
 // itself has nothing to hand on.
-func (r *round) keysCommit(c gitstore.CommitRef) (chain.Verified, error) {
-	v, err := r.verified(c, chain.Keys, func(id wire.DeviceID) (membership.Device, bool) {
+func (r *round) keysCommit(e wire.Epoch, c gitstore.CommitRef) (chain.Verified, error) {
+	v, err := r.verifiedIn(e.O, c, chain.Keys, func(id wire.DeviceID) (membership.Device, bool) {
 		d, ok := r.roster().Device(id)
 		return d, ok && r.roster().MayWriteLane(id)
 	})
@@ -92,7 +88,7 @@ func (r *round) keysCommit(c gitstore.CommitRef) (chain.Verified, error) {
 		if err != nil || n.Wrapper != v.Device {
 			return v, fmt.Errorf("%s adds %q, which is not its to add", v.Device, name)
 		}
-		if err := r.v.Put(bucketWrap, wrapKey(r.epoch().O, n.Recipient, n.Wrapper), []byte{1}); err != nil {
+		if err := r.v.Put(bucketWrap, wrapKey(e.O, n.Recipient, n.Wrapper), []byte{1}); err != nil {
 			return v, err
 		}
 	}
@@ -181,7 +177,7 @@ func (r *round) wraps(tree wire.ObjectID) (map[string]wire.ObjectID, error) {
 // takeSecret looks through all wraps for this device, those in older commits too,
 // since anyone who may push can hide them under a commit without them, and takes the
 // first that fits the commitment in the verified ledger. Who pushed it does not matter.
-func (r *round) takeSecret(tip wire.ObjectID) error {
+func (r *round) takeSecret(e wire.Epoch, tip wire.ObjectID) error {
 	if !r.roster().MayWriteLane(r.me.Device) {
 		return nil
 	}
@@ -201,8 +197,11 @@ func (r *round) takeSecret(tip wire.ObjectID) error {
 			if err != nil {
 				continue
 			}
-			if err := r.acceptWrap(path.Join(mine, w.Name), file); err != nil || !r.secret.IsZero() {
+			if err := r.acceptWrap(path.Join(mine, w.Name), file); err != nil {
 				return err
+			}
+			if _, has := r.s.keys.Secret(e.O); has {
+				return nil
 			}
 		}
 	}
@@ -259,5 +258,5 @@ func (r *round) acceptWrap(name string, file []byte) error {
 			return err
 		}
 	}
-	return r.loadSecret()
+	return nil
 }

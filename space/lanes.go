@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,7 +25,8 @@ type laneState struct {
 	Ledger   wire.Position // of the last applied entry
 	Seen     []merge.Seen  // of the last applied entry, whole; devices ascending
 	Past     uint64        // greatest time with effect in the causal past of the next entry
-	Number   uint64        // the last number that had effect
+	Bytes    uint64        // of the applied entries, as stored
+	Used     merge.Ranges  // the numbers of its transactions, those without effect too
 	SetAside string        // why nothing after the applied entries counts; empty: all is well
 }
 
@@ -48,6 +50,7 @@ type lane struct {
 	reader  *chain.LaneReader // verified
 	log     *chain.Log        // applied
 	pending [][]byte          // verified entries after the applied ones, as stored
+	limit   uint64            // where a seal ends it
 	changed bool
 	blocked string // what the next entry waits for
 }
@@ -56,7 +59,7 @@ type lane struct {
 // not understood begins anew from git: what it verifies again is the same.
 func (r *round) loadLane(d membership.Device) (*lane, error) {
 	o := r.epoch().O
-	l := &lane{device: d, log: new(chain.Log), reader: chain.NewLaneReader(r.s.id, o, d.Key)}
+	l := &lane{device: d, log: new(chain.Log), reader: chain.NewLaneReader(r.s.id, o, d.Key), limit: math.MaxUint64}
 	ok, err := getValue(r.v, bucketLane, laneKey(o, d.ID), &l.laneState)
 	if err != nil || !ok {
 		return l, err
@@ -206,9 +209,12 @@ func (r *round) readLane(l *lane, ref string, tip wire.ObjectID) error {
 
 // pieces are the commits that this lane's device signed, with their entries.
 func (r *round) pieces(l *lane, ref string, commits []gitstore.CommitRef) ([]chain.Piece, []gitstore.CommitRef) {
+	closed := r.closings(ref, commits)
 	pieces, of, junk := r.readPieces(l, commits)
 	for _, j := range junk {
-		r.warn("%s: ignoring %s", ref, j)
+		if !closed { // below a closing commit lie all the others' lanes
+			r.warn("%s: ignoring %s", ref, j)
+		}
 	}
 	for _, p := range pieces {
 		if err := r.place(p.Commit); err != nil {

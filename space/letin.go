@@ -17,7 +17,7 @@ import (
 // yet, and adds an own wrap for newcomers that this device can witness and nobody
 // has (DESIGN 6). It returns the files to add; nil if there is nothing to do.
 func (r *round) letIn() (map[string][]byte, error) {
-	if r.secret.IsZero() || r.me.Role == "" {
+	if r.secret.IsZero() || r.me.Role == "" || r.behind() {
 		return nil, nil
 	}
 	add := map[string][]byte{}
@@ -63,7 +63,11 @@ func (r *round) needsWrap(d membership.Device) (bool, error) {
 
 // wrappers are the devices that signed a wrap for d in the open epoch.
 func (r *round) wrappers(d membership.Device) (makers []wire.DeviceID, err error) {
-	prefix := wrapKey(r.epoch().O, seal.RecipientName(d.Recipient), wire.DeviceID{})[:32+26]
+	return r.wrappersIn(r.epoch(), d)
+}
+
+func (r *round) wrappersIn(e wire.Epoch, d membership.Device) (makers []wire.DeviceID, err error) {
+	prefix := wrapKey(e.O, seal.RecipientName(d.Recipient), wire.DeviceID{})[:32+26]
 	for pair, err := range r.v.Each(bucketWrap, prefix) {
 		if err != nil {
 			return nil, err

@@ -120,7 +120,7 @@ func (r *round) newSchema(e *membership.Entry, items membership.Items) error {
 		return nil
 	}
 	sc, err := schema.Decode(item.Value)
-	if err == nil {
+	if b, ok := e.Body.(*membership.SchemaBody); err == nil && ok && b.Widens {
 		err = widens(r.schemas.at(e.Number), sc)
 	}
 	if err != nil {
@@ -131,7 +131,29 @@ func (r *round) newSchema(e *membership.Entry, items membership.Items) error {
 	if err := r.v.Put(bucketName, nameKey(nameSchema, wire.U64(e.Number)), item.Value); err != nil {
 		return err
 	}
-	return r.v.SetSchema(sc, e.Number)
+	if r.started() && openingAt(r.roster(), e.Number).Number > r.me.Epoch.Number {
+		return nil // what was written before is folded under the old one: see cross
+	}
+	return r.useSchema(e.Number)
+}
+
+// useSchema makes the schema in force at a ledger position that of the view.
+func (r *round) useSchema(at uint64) error {
+	number, ok := r.schemas.inForce(at)
+	if sc, now := r.v.Schema(); !ok || sc != nil && now == number {
+		return nil
+	}
+	return r.v.SetSchema(r.schemas.at(at), number)
+}
+
+// inForce is the number of the entry with the schema in force at a position.
+func (s schemas) inForce(at uint64) (number uint64, ok bool) {
+	for i := len(s) - 1; i >= 0; i-- {
+		if s[i].number <= at {
+			return s[i].number, true
+		}
+	}
+	return 0, false
 }
 
 func widens(before, after *schema.Schema) error {

@@ -65,6 +65,10 @@ func (r *round) maySign(l *lane) (bool, error) {
 	switch {
 	case l == nil || r.me.Role == "":
 		return false, nil
+	case r.behind():
+		return false, nil
+	case r.hidden != "":
+		return false, nil
 	case r.ownLaneShort(l) > 0:
 		r.warn("others have seen %d entries of this device's own lane, the host shows %d: nothing is signed until it shows them all", r.ownShort, l.reader.Head().Len)
 		return false, nil
@@ -125,14 +129,25 @@ func (r *round) signJournal(l *lane) (*outbox, error) {
 	}
 	out := &outbox{From: l.log.Len()}
 	seen := l.Seen
-	st := settling{r: r, last: l.Number}
+	endorses, err := r.endorsement(l, len(rows))
+	if err != nil {
+		return nil, err
+	}
+	if endorses != nil && len(rows) == 0 {
+		return out, r.signEntry(out, &merge.LaneEntry{Ledger: r.roster().Head(), Seen: nil, Endorses: endorses}, l)
+	}
+	st, err := r.newSettling(l)
+	if err != nil {
+		return nil, err
+	}
 	for len(rows) > 0 {
 		n := run(rows)
 		saw, err := r.seenAt(rows[0].SeenVersion)
 		if err != nil {
 			return nil, err
 		}
-		e := merge.LaneEntry{Ledger: later(saw.Ledger, out.Ledger, l.Ledger), Seen: newer(seen, saw.Lanes)}
+		e := merge.LaneEntry{Ledger: later(saw.Ledger, out.Ledger, l.Ledger), Seen: newer(seen, saw.Lanes), Endorses: endorses}
+		endorses = nil
 		for _, row := range rows[:n] {
 			tx, err := st.settle(row)
 			if err != nil {
@@ -140,15 +155,35 @@ func (r *round) signJournal(l *lane) (*outbox, error) {
 			}
 			e.Transactions = append(e.Transactions, *tx)
 		}
-		sealed, err := r.sealEntry(&e, l, out.From+uint64(len(out.Entries)))
-		if err != nil {
+		if err := r.signEntry(out, &e, l); err != nil {
 			return nil, err
 		}
-		out.Entries, out.Ledger = append(out.Entries, sealed), e.Ledger
 		out.Count += n
 		seen, rows = mergeSeen(seen, e.Seen), rows[n:]
 	}
 	return out, nil
+}
+
+func (r *round) signEntry(out *outbox, e *merge.LaneEntry, l *lane) error {
+	sealed, err := r.sealEntry(e, l, out.From+uint64(len(out.Entries)))
+	if err != nil {
+		return err
+	}
+	out.Entries, out.Ledger = append(out.Entries, sealed), e.Ledger
+	return nil
+}
+
+// endorsement is what the first entry of the own lane in an epoch says of the state
+// that it started with; nil if there is nothing to say now.
+func (r *round) endorsement(l *lane, waiting int) (*wire.Hash, error) {
+	if l.log.Len() > 0 {
+		return nil, nil
+	}
+	digest, now, err := r.endorses()
+	if err != nil || waiting == 0 && !now {
+		return nil, err
+	}
+	return digest, nil
 }
 
 // run is how many of the first rows go into one entry.
@@ -189,21 +224,32 @@ func later(places ...wire.Position) wire.Position {
 
 // settling goes through the journal in order while it is signed.
 type settling struct {
-	r     *round
-	last  uint64 // the last number given
-	moved []restamp
+	r      *round
+	sealed merge.Ranges // numbers that count already
+	used   merge.Ranges // and in this epoch
+	last   uint64       // the last number given
+	moved  []restamp
 }
 
 type restamp struct{ old, settled merge.Stamp }
 
+func (r *round) newSettling(l *lane) (*settling, error) {
+	sealed, err := loadSealed(r.v, r.me.Device)
+	used := l.Used.Union(r.orderedNumbers(r.me.Device))
+	return &settling{r: r, sealed: sealed, used: used, last: max(sealed.Max(), used.Max())}, err
+}
+
 // settle decodes a transaction of the journal. Its number and time were settled
-// when it was written; only where the own lane turned out to be longer (a backup
-// was restored, an own device's copy came back) it gets new ones, above, and what
-// was written after it is told.
+// when it was written, and one that is issued again keeps both. Only where the own
+// lane turned out to be longer (a backup was restored, an own device's copy came
+// back) it gets new ones, above, and what was written after it is told.
 func (st *settling) settle(row view.JournalRow) (*merge.Transaction, error) {
 	tx, err := merge.DecodeTransaction(row.Tx)
 	if err != nil {
 		return nil, fmt.Errorf("local store: journal: %w", err)
+	}
+	if tx.Marked() && merge.NumberCounts(tx.Number, st.sealed, st.used) {
+		return tx, nil
 	}
 	if tx.Number > st.last && len(st.moved) == 0 {
 		st.last = tx.Number
@@ -214,7 +260,7 @@ func (st *settling) settle(row view.JournalRow) (*merge.Transaction, error) {
 	if tx.Time, err = r.clock.tick(r.now, r.me.Opening); err != nil {
 		return nil, err
 	}
-	tx.Number, st.last = r.clock.Number, r.clock.Number
+	tx.Number, tx.Before, st.last = r.clock.Number, 0, r.clock.Number
 	for _, m := range st.moved {
 		tx.Resaw(m.old, m.settled)
 	}
@@ -291,8 +337,10 @@ func (r *round) adopt(tx *merge.Transaction) error {
 }
 
 // message is what every commit of this device says about itself.
-func (r *round) message(kind chain.Kind) chain.Message {
-	m := chain.Message{Kind: kind, Space: r.s.id, Epoch: r.epoch().O, Device: r.me.Device}
+func (r *round) message(kind chain.Kind) chain.Message { return r.messageIn(kind, r.epoch()) }
+
+func (r *round) messageIn(kind chain.Kind, e wire.Epoch) chain.Message {
+	m := chain.Message{Kind: kind, Space: r.s.id, Epoch: e.O, Device: r.me.Device}
 	if kind != chain.Ledger {
 		head := r.roster().Head()
 		m.Ledger = &head

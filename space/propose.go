@@ -140,10 +140,21 @@ func (s *Space) readThen(ctx context.Context, fn func(*round, *gitstore.Batch, *
 	if err != nil {
 		return err
 	}
-	shown, err := s.fetchAll(ctx, host)
-	if err != nil {
-		return err
+	for more := true; more; {
+		shown, err := s.fetchAll(ctx, host)
+		if err != nil {
+			return err
+		}
+		if more, err = s.readOnce(ctx, shown, fn); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+// readOnce is one reading; more says that there are refs to fetch first, and that fn
+// did not run.
+func (s *Space) readOnce(ctx context.Context, shown *display, fn func(*round, *gitstore.Batch, *display) error) (more bool, err error) {
 	batch := s.repo.Batch()
 	var after error
 	err = s.db.Update(ctx, func(v *view.Tx) error {
@@ -154,6 +165,9 @@ func (s *Space) readThen(ctx context.Context, fn func(*round, *gitstore.Batch, *
 		if err := r.read(ctx, shown); err != nil {
 			return err
 		}
+		if more = r.moreToRead(shown); more {
+			return nil
+		}
 		if len(r.found) > 0 {
 			after = join(ErrViolation, errors.New(strings.Join(r.found, "; ")))
 			return nil
@@ -163,10 +177,10 @@ func (s *Space) readThen(ctx context.Context, fn func(*round, *gitstore.Batch, *
 		}
 		return batch.Flush()
 	})
-	if err != nil {
-		return err
+	if err == nil {
+		err = after
 	}
-	return after
+	return more, err
 }
 
 // readStanding reads an own entry back from the own repository.

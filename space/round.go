@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -30,7 +31,7 @@ type round struct {
 
 	ledger  *ledger
 	me      self
-	secret  seal.Secret // of the open epoch; zero while waiting to be let in
+	secret  seal.Secret // of this device's epoch; zero while waiting to be let in
 	clock   *clock
 	schemas schemas
 	lanes   map[wire.DeviceID]*lane
@@ -44,6 +45,7 @@ type round struct {
 	split    bool                     // the ledger has two branches and neither was verified before
 	ownShort uint64                   // how long others saw the own lane, if longer than the host shows
 	stale    bool                     // the view holds what has no effect: it is made anew
+	hidden   string                   // why nothing is pushed: the host hides the ledger
 	done     int                      // entries applied, of total
 	total    int
 	now      time.Time
@@ -75,13 +77,6 @@ func (s *Space) newRound(v *view.Tx, res *SyncResult) (*round, error) {
 }
 
 func (r *round) roster() *membership.Roster { return r.ledger.roster }
-
-func (r *round) epoch() wire.Epoch {
-	if r.ledger.roster == nil {
-		return wire.Epoch{O: r.s.id} // an epoch's identity is its opening entry; the first one is genesis
-	}
-	return r.ledger.roster.Epoch().Epoch
-}
 
 // warn notes something that the user should see and that accuses nobody.
 func (r *round) warn(format string, args ...any) { r.res.warn(format, args...) }
@@ -194,16 +189,8 @@ func (r *round) read(ctx context.Context, host *display) error {
 	if r.roster() == nil {
 		return errNoLedger
 	}
-	e := r.epoch()
-	if tip, ok := host.tip(r.s.refs.Keys(e)); ok {
-		if err := r.readKeys(r.s.refs.Keys(e), tip); err != nil {
-			return err
-		}
-	}
-	if tip, ok := host.tip(r.s.refs.Order(e)); ok {
-		if err := r.readOrder(r.s.refs.Order(e), tip); err != nil {
-			return err
-		}
+	if err := r.readEpochKeys(host); err != nil {
+		return err
 	}
 	if err := r.openItems(); err != nil {
 		return err
@@ -212,10 +199,42 @@ func (r *round) read(ctx context.Context, host *display) error {
 		return err
 	}
 	r.tellWaiting()
-	if err := r.readLanes(ctx, host); err != nil {
+	if err := r.start(ctx, host); err != nil {
+		return err
+	}
+	if err := r.readEpoch(ctx, host); err != nil {
+		return err
+	}
+	if err := r.followAll(ctx, host); err != nil {
 		return err
 	}
 	return r.missing(host)
+}
+
+// readEpochKeys reads the keys of all epochs that this device has to pass.
+func (r *round) readEpochKeys(host *display) error {
+	for _, e := range epochsToRead(r.me, r.roster()) {
+		if tip, ok := host.tip(r.s.refs.Keys(e)); ok {
+			if err := r.readKeys(e, tip); err != nil {
+				return err
+			}
+		}
+	}
+	return r.loadSecret()
+}
+
+// readEpoch reads the order and the lanes of the epoch that this device stands in.
+func (r *round) readEpoch(ctx context.Context, host *display) error {
+	if !r.started() {
+		return nil
+	}
+	ref := r.s.refs.Order(r.epoch())
+	if tip, ok := host.tip(ref); ok {
+		if err := r.readOrder(ref, tip); err != nil {
+			return err
+		}
+	}
+	return r.readLanes(ctx, host)
 }
 
 // tellWaiting reminds those who may approve of those who wait for it.
@@ -257,19 +276,44 @@ func (r *round) readOrder(ref string, tip wire.ObjectID) error {
 	return r.moveTip(ref, anchor)
 }
 
-// readLanes reads the lanes of the open epoch, and applies what can be applied.
+// readLanes reads the lanes of this device's epoch, and applies what can be applied.
 func (r *round) readLanes(ctx context.Context, host *display) error {
 	if r.secret.IsZero() {
 		return nil
 	}
-	for _, d := range r.roster().Devices() {
-		if !r.roster().MayWriteLane(d.ID) {
-			continue
+	if err := r.loadLanes(host); err != nil {
+		return err
+	}
+	if err := r.applyAll(ctx); err != nil {
+		return err
+	}
+	if err := r.noteHeld(); err != nil {
+		return err
+	}
+	if r.applied {
+		if err := seenChanged(r.v); err != nil {
+			return err
 		}
+		if err := r.unpark(); err != nil {
+			return err
+		}
+	}
+	return r.settled(ctx)
+}
+
+// loadLanes reads what the host shows of the lanes, and applies nothing.
+func (r *round) loadLanes(host *display) error {
+	r.lanes, r.order = map[wire.DeviceID]*lane{}, nil
+	devices, err := r.laneDevices()
+	if err != nil {
+		return err
+	}
+	for _, d := range devices {
 		l, err := r.loadLane(d)
 		if err != nil {
 			return err
 		}
+		l.limit = r.limitOf(d.ID)
 		r.lanes[d.ID] = l
 		r.order = append(r.order, d.ID)
 		ref := r.s.refs.Lane(r.epoch(), d.ID)
@@ -280,15 +324,7 @@ func (r *round) readLanes(ctx context.Context, host *display) error {
 		}
 	}
 	r.strangers(host)
-	if err := r.applyAll(ctx); err != nil {
-		return err
-	}
-	if r.applied {
-		if err := seenChanged(r.v); err != nil {
-			return err
-		}
-	}
-	return r.settled(ctx)
+	return nil
 }
 
 // settled ends a reading of lanes: the clock is kept, and a view that holds what
@@ -325,6 +361,37 @@ func (r *round) clockBack() error {
 	return r.clock.save(r.v)
 }
 
+// laneDevices are those that may have a lane in this device's epoch: they were
+// active at its opening, or became so later.
+func (r *round) laneDevices() (out []membership.Device, err error) {
+	last := r.lastRoster()
+	first, _ := last.At(openingAt(last, last.Head().Number).At)
+	for _, d := range last.Devices() {
+		joined, ok := last.At(d.AddedAt)
+		has := last.MayWriteLane(d.ID) || first.MayWriteLane(d.ID) || ok && d.AddedAt > first.Head().Number && joined.MayWriteLane(d.ID)
+		if !has {
+			if _, has, err = r.v.Get(bucketLane, laneKey(r.epoch().O, d.ID)); err != nil {
+				return nil, err
+			}
+		}
+		if has {
+			out = append(out, d)
+		}
+	}
+	return out, nil
+}
+
+// limitOf is where a device's lane ends, if the epoch was sealed: what lies beyond
+// the cut does not exist.
+func (r *round) limitOf(d wire.DeviceID) uint64 {
+	next, ok := r.sealed()
+	if !ok {
+		return math.MaxUint64
+	}
+	head, _ := next.Cut.Lane(d)
+	return head.Len
+}
+
 // strangers reports refs among the lanes that no active device owns.
 func (r *round) strangers(host *display) {
 	for name := range host.refs {
@@ -347,6 +414,9 @@ func (r *round) missing(host *display) error {
 			continue
 		}
 		n, _ := r.s.refs.Parse(ref)
+		if !host.asked(ref) || r.behind() && n.EpochName == r.epoch().Name() {
+			continue // not asked for; or over, so that its refs may be cleared away
+		}
 		what := "the " + string(n.Kind)
 		if n.Kind == wire.RefLane {
 			what = "the lane of " + r.deviceName(n.Device)
@@ -361,8 +431,15 @@ func (r *round) missing(host *display) error {
 // deviceName is for people: the member's name and the device's, as far as known.
 func (r *round) deviceName(d wire.DeviceID) string { return deviceName(r.v, r.roster(), d) }
 
-// verified accepts a commit of the open epoch's form that device signed.
+// verified accepts a commit of this device's epoch that device signed.
 func (r *round) verified(c gitstore.CommitRef, kind chain.Kind, device func(wire.DeviceID) (membership.Device, bool)) (chain.Verified, error) {
+	return r.verifiedIn(r.epoch().O, c, kind, device)
+}
+
+// errElsewhere: a commit that says itself that it belongs on another ref.
+var errElsewhere = errors.New("it is of another kind, space, epoch or device")
+
+func (r *round) verifiedIn(epoch wire.Hash, c gitstore.CommitRef, kind chain.Kind, device func(wire.DeviceID) (membership.Device, bool)) (chain.Verified, error) {
 	if c.Err != nil {
 		return chain.Verified{}, c.Err
 	}
@@ -372,8 +449,8 @@ func (r *round) verified(c gitstore.CommitRef, kind chain.Kind, device func(wire
 	}
 	m := u.Claims()
 	d, ok := device(m.Device)
-	if !ok || m.Kind != kind || m.Space != r.s.id || m.Epoch != r.epoch().O {
-		return chain.Verified{}, fmt.Errorf("it is of another kind, space, epoch or device")
+	if !ok || m.Kind != kind || m.Space != r.s.id || m.Epoch != epoch {
+		return chain.Verified{}, errElsewhere
 	}
 	return u.Verify(d.Key)
 }

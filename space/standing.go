@@ -7,15 +7,16 @@ import (
 	"github.com/espace-git/espace-git/chain"
 	"github.com/espace-git/espace-git/internal/wire"
 	"github.com/espace-git/espace-git/membership"
-	"github.com/espace-git/espace-git/merge"
 )
 
 // standing brings this device's own view of itself up to the ledger.
 func (r *round) standing(before int) error {
 	roster := r.roster()
-	opening := roster.Epoch()
 	was := r.me
-	r.me.Ledger, r.me.Epoch, r.me.Opening = roster.Head(), opening.Epoch, openingTime(opening)
+	r.me.Ledger = roster.Head()
+	if first := roster.Openings()[0]; !r.started() && roster.Epoch().Number == 0 && !r.secret.IsZero() {
+		r.me.Epoch, r.me.Opening = first.Epoch, openingTimes(roster)[0] // the first epoch starts with nothing
+	}
 	r.me.Role, r.me.Lacks = "", strings.Join(roster.Lacks(), ", ")
 	if role := roster.RoleOf(r.me.Device); role != membership.NoRole {
 		r.me.Role = role.String()
@@ -80,6 +81,3 @@ func (r *round) witnessed() (bool, error) {
 	}
 	return w.Enough(signed), nil
 }
-
-// openingTime is an epoch's opening as stamps count it.
-func openingTime(o membership.Opening) uint64 { return merge.FromMillis(o.Time.UnixMilli()) }

@@ -29,6 +29,14 @@ const (
 	bucketRival    = "rival"    // hash → envelope on one of the branches of a ledger that was met split
 	bucketTry      = "try"      // hash → number of an own entry that was signed and may not be in the ledger
 	bucketMet      = "met"      // device → when its join was first seen here, Unix ms
+	bucketItem     = "item"     // entry ‖ name → salt and value of a private item that matched its hash
+	bucketSealed   = "sealed"   // device → numbers of its transactions that sealed epochs hold
+	bucketBase     = "base"     // O → the manifest of the state that the epoch started with
+	bucketBlob     = "blob"     // SHA-256 → git object of a page of that state
+	bucketEndorsed = "endorsed" // O ‖ device → the digest that it endorsed
+	bucketConflict = "conflict" // transaction → what of it could not be issued again
+	bucketParked   = "parked"   // transaction → what it waits for
+	bucketPast     = "past"     // ref of an epoch that is over → where it ended
 )
 
 func getValue(v *view.Tx, bucket string, key []byte, out any) (bool, error) {

@@ -18,6 +18,7 @@ type SyncResult struct {
 	Fetched  int      `json:"fetched"`  // ledger and lane entries that were new here
 	Pushed   int      `json:"pushed"`   // transactions of this device that are on the host now
 	Refused  int      `json:"refused"`  // transactions of others that broke a rule, or refs that the host refused
+	Sealed   bool     `json:"sealed"`   // this device sealed an epoch, because it was due
 	LetIn    []string `json:"let_in"`   // members whose devices were let in; never null
 	Warnings []string `json:"warnings"` // never null
 
@@ -43,12 +44,22 @@ func (s *Space) Sync(ctx context.Context) (*SyncResult, error) {
 	if err := s.finishLocked(ctx); err != nil {
 		return res, classify(err)
 	}
+	err = s.syncLocked(ctx, res)
+	if err == nil {
+		err = s.sealIfDue(ctx, res)
+	}
+	s.tidy(ctx)
+	return res, err
+}
+
+// syncLocked runs rounds until nothing is left to do, for who holds the lock.
+func (s *Space) syncLocked(ctx context.Context, res *SyncResult) error {
 	var found []string
 	for tries := 0; ; {
 		next, violations, err := s.syncOnce(ctx, res)
 		found = append(found, violations...)
 		if err != nil {
-			return res, withViolations(found, classify(err))
+			return withViolations(found, classify(err))
 		}
 		if next == allDone {
 			break
@@ -57,14 +68,13 @@ func (s *Space) Sync(ctx context.Context) (*SyncResult, error) {
 			tries++
 		}
 		if tries > maxTries {
-			return res, withViolations(found, join(ErrConflict, errors.New("the host kept changing: try again")))
+			return withViolations(found, join(ErrConflict, errors.New("the host kept changing: try again")))
 		}
 	}
-	s.tidy(ctx)
 	if res.refused != nil {
-		return res, withViolations(found, fmt.Errorf("what waits here was not pushed: %w", res.refused))
+		return withViolations(found, fmt.Errorf("what waits here was not pushed: %w", res.refused))
 	}
-	return res, withViolations(found, nil)
+	return withViolations(found, nil)
 }
 
 // withViolations: what was caught is told whatever else failed. Else a host could
@@ -84,9 +94,10 @@ func withViolations(found []string, err error) error {
 type outcome int
 
 const (
-	allDone  outcome = iota
-	someDone         // it landed, and the journal holds more than one push carries
-	raceLost         // somebody was faster somewhere
+	allDone   outcome = iota
+	someDone          // it landed, and there is more: the journal holds more than one push carries
+	lookAgain         // what was read says that there is more to read: a seal
+	raceLost          // somebody was faster somewhere
 )
 
 // syncOnce is one round.
@@ -102,7 +113,7 @@ func (s *Space) syncOnce(ctx context.Context, res *SyncResult) (next outcome, vi
 	}
 	batch := s.repo.Batch()
 	var updates []gitstore.RefUpdate
-	var waits bool
+	var waits, more bool
 	s.opts.Progress(Progress{Phase: "verifying"})
 	err = s.db.Update(ctx, func(v *view.Tx) error {
 		r, err := s.newRound(v, res)
@@ -116,6 +127,9 @@ func (s *Space) syncOnce(ctx context.Context, res *SyncResult) (next outcome, vi
 			return err
 		}
 		violations = r.found
+		if more = r.moreToRead(shown); more {
+			return nil
+		}
 		if updates, err = r.write(batch, shown); err != nil {
 			return err
 		}
@@ -128,8 +142,13 @@ func (s *Space) syncOnce(ctx context.Context, res *SyncResult) (next outcome, vi
 		// What is signed is on disk, in git and in the outbox, before it is pushed.
 		return batch.Flush()
 	})
-	if err != nil || len(updates) == 0 {
+	switch {
+	case err != nil:
 		return allDone, violations, err
+	case more:
+		return lookAgain, violations, nil
+	case len(updates) == 0:
+		return allDone, violations, nil
 	}
 	s.opts.Progress(Progress{Phase: "pushing"})
 	if err := clearTheWay(ctx, host, updates, shown); err != nil {
@@ -162,7 +181,10 @@ func (r *round) write(b *gitstore.Batch, shown *display) ([]gitstore.RefUpdate, 
 	if r.me.Role == "" {
 		return nil, nil
 	}
-	for _, make := range []func(*gitstore.Batch, map[string]wire.ObjectID) (gitstore.RefUpdate, error){r.keysUpdate, r.laneUpdate} {
+	if r.behind() || r.hidden != "" {
+		return updates, nil // nothing is pushed under an epoch known to be sealed
+	}
+	for _, make := range []func(*gitstore.Batch, map[string]wire.ObjectID) (gitstore.RefUpdate, error){r.keysUpdate, r.stateUpdate, r.laneUpdate} {
 		u, err := make(b, host)
 		if err != nil {
 			return nil, err
@@ -175,6 +197,12 @@ func (r *round) write(b *gitstore.Batch, shown *display) ([]gitstore.RefUpdate, 
 		updates = append(updates, u)
 	}
 	return updates, nil
+}
+
+// moreToRead: what was read moved this device on, and there are refs that the host
+// was not asked for.
+func (r *round) moreToRead(shown *display) bool {
+	return len(shown.patterns) > 0 && !slices.Equal(shown.patterns, r.s.patternsOf(r.me, r.roster()))
 }
 
 // moreWaits: the journal holds more than this round's commit carries.
@@ -241,7 +269,7 @@ func (r *round) readOwn(ctx context.Context, shown map[string]wire.ObjectID) err
 		n, _ := r.s.refs.Parse(ref)
 		switch {
 		case n.Kind == wire.RefKeys:
-			if err := r.newKeys(ref, tip); err != nil {
+			if err := r.newKeys(r.epoch(), ref, tip); err != nil {
 				return err
 			}
 		case n.Kind == wire.RefLane && n.Device == r.me.Device:

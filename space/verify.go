@@ -225,23 +225,14 @@ func (s *Space) undone(ctx context.Context, fn func(*view.Tx) error) error {
 	return err
 }
 
-// rebuild makes the view's rows anew from the lanes in git and the journal.
+// rebuild makes the view's rows anew from the state that the epoch started with, the
+// lanes in git, and the journal.
 func (s *Space) rebuild(ctx context.Context, v *view.Tx) error {
-	if err := v.ClearRows(); err != nil {
-		return err
-	}
-	for _, bucket := range []string{bucketLane, bucketReader, bucketPage, bucketHead, bucketHeld} {
-		for pair, err := range v.Each(bucket, nil) {
-			if err != nil {
-				return err
-			}
-			if err := v.Delete(bucket, pair.Key); err != nil {
-				return err
-			}
-		}
-	}
 	r, err := s.newRound(v, &SyncResult{})
 	if err != nil {
+		return err
+	}
+	if err := r.resetEpoch(); err != nil {
 		return err
 	}
 	r.again = true

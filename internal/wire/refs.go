@@ -32,7 +32,10 @@ func (r Refs) Keys(e Epoch) string { return r.epoch(e) + "keys" }
 func (r Refs) Close(e Epoch) string { return r.epoch(e) + "close" }
 
 // State is the ref of the checkpoint that device d made for the start of e.
-func (r Refs) State(e Epoch, d DeviceID) string { return r.epoch(e) + "state/" + d.String() }
+func (r Refs) State(e Epoch, d DeviceID) string { return r.States(e) + d.String() }
+
+// States is the common prefix of the checkpoints of an epoch, with its slash.
+func (r Refs) States(e Epoch) string { return r.epoch(e) + "state/" }
 
 // Files is the ref of the file chunks that device d stored in e.
 func (r Refs) Files(e Epoch, d DeviceID) string { return r.epoch(e) + "files/" + d.String() }

@@ -1,0 +1,223 @@
+package space
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/espace-git/espace-git/internal/wire"
+	"github.com/espace-git/espace-git/merge"
+	"github.com/espace-git/espace-git/schema"
+	"github.com/espace-git/espace-git/view"
+)
+
+// conflict is what of an own transaction could not be issued again. It keeps the
+// values until its author dismisses them: nothing disappears silently.
+type conflict struct {
+	_       struct{} `cbor:",toarray"`
+	Tx      []byte   // the transaction, whole
+	Whole   bool     // nothing of it was issued again
+	Reason  string
+	Epoch   uint64 // in which it was found
+	Dropped [][]byte
+}
+
+// giveUp puts a transaction into the conflicts, whole.
+func (r *round) giveUp(u *unsealedTx, reason string, dropped ...merge.Dropped) error {
+	if err := r.saveConflict(u, conflict{Whole: true, Reason: reason}, dropped); err != nil {
+		return err
+	}
+	if err := r.v.Delete(bucketParked, u.row.ID[:]); err != nil {
+		return err
+	}
+	r.warn("a write of this device could not be issued again: %s (`espace-git conflicts`)", reason)
+	return r.setOwn(u, view.Lost, reason)
+}
+
+// noteConflict keeps values that lost while the rest of their transaction goes on.
+func (r *round) noteConflict(u *unsealedTx, reason string, dropped []merge.Dropped) error {
+	return r.saveConflict(u, conflict{Reason: reason}, dropped)
+}
+
+func (r *round) saveConflict(u *unsealedTx, c conflict, dropped []merge.Dropped) (err error) {
+	if c.Tx, err = merge.EncodeTransaction(u.tx); err != nil {
+		return err
+	}
+	c.Epoch = r.me.Epoch.Number
+	for i := range dropped {
+		b, err := merge.EncodeDropped(&dropped[i])
+		if err != nil {
+			return err
+		}
+		c.Dropped = append(c.Dropped, b)
+	}
+	return putValue(r.v, bucketConflict, u.row.ID[:], c)
+}
+
+// Conflict is an own write that was not in the cut of a seal and could not be issued
+// again, or not all of it.
+type Conflict struct {
+	ID     string          `json:"id"`   // of the transaction
+	Time   time.Time       `json:"time"` // when it was written
+	Whole  bool            `json:"whole"`
+	Reason string          `json:"reason"`
+	Epoch  uint64          `json:"epoch"`
+	Values []ConflictValue `json:"values"`
+}
+
+// ConflictValue is a value that was not written.
+type ConflictValue struct {
+	Table  string `json:"table"`
+	Row    string `json:"row"`
+	Column string `json:"column"` // empty: the row itself
+	Value  any    `json:"value"`
+	Op     string `json:"op"` // insert, update, delete
+}
+
+// Conflicts lists what could not be issued again, with its values, until Dismiss.
+func (s *Space) Conflicts(ctx context.Context) ([]Conflict, error) {
+	out := []Conflict{}
+	err := s.look(ctx, func(r *round) error {
+		for pair, err := range r.v.Each(bucketConflict, nil) {
+			if err != nil {
+				return err
+			}
+			c, err := r.conflict(pair.Key, pair.Value)
+			if err != nil {
+				return err
+			}
+			out = append(out, c)
+		}
+		return nil
+	})
+	return out, err
+}
+
+func (r *round) conflict(id, stored []byte) (Conflict, error) {
+	var c conflict
+	if err := wire.UnmarshalCBOR(stored, &c); err != nil {
+		return Conflict{}, fmt.Errorf("local store: conflicts: %w", err)
+	}
+	tx, err := merge.DecodeTransaction(c.Tx)
+	if err != nil {
+		return Conflict{}, fmt.Errorf("local store: conflicts: %w", err)
+	}
+	out := Conflict{
+		ID: wire.Short([16]byte(id)), Time: time.UnixMilli(merge.Millis(max(tx.Before, tx.Time))).UTC(),
+		Whole: c.Whole, Reason: c.Reason, Epoch: c.Epoch, Values: []ConflictValue{},
+	}
+	sc, _ := r.v.Schema()
+	if c.Whole {
+		for i := range tx.Ops {
+			out.Values = append(out.Values, opValues(sc, &tx.Ops[i])...)
+		}
+		return out, nil
+	}
+	for _, b := range c.Dropped {
+		d, err := merge.DecodeDropped(b)
+		if err != nil {
+			return out, fmt.Errorf("local store: conflicts: %w", err)
+		}
+		out.Values = append(out.Values, namedValue(sc, merge.Update, d.Table, d.Row, merge.Cell{Column: d.Column, Value: d.Value}))
+	}
+	return out, nil
+}
+
+func opValues(sc *schema.Schema, op *merge.Op) (out []ConflictValue) {
+	if len(op.Cells) == 0 {
+		return []ConflictValue{namedValue(sc, op.Kind, op.Table, op.Row, merge.Cell{})}
+	}
+	for _, c := range op.Cells {
+		out = append(out, namedValue(sc, op.Kind, op.Table, op.Row, c))
+	}
+	return out
+}
+
+func namedValue(sc *schema.Schema, kind merge.Kind, table uint32, row merge.RowID, c merge.Cell) ConflictValue {
+	out := ConflictValue{Table: fmt.Sprint(table), Row: schema.FormatID(row), Op: kind.String()}
+	if c.Column == 0 {
+		return out
+	}
+	out.Column = fmt.Sprint(c.Column)
+	value, err := merge.DecodeValue(c.Value)
+	if err == nil {
+		out.Value = value
+	}
+	if sc == nil {
+		return out
+	}
+	t, ok := sc.TableByNumber(table)
+	if !ok {
+		return out
+	}
+	out.Table = t.Name
+	if col, ok := t.ColumnByNumber(c.Column); ok {
+		out.Column, out.Value = col.Name, schema.Show(col, value)
+	}
+	return out
+}
+
+// Dismiss forgets a conflict and its values; "all" forgets all of them.
+func (s *Space) Dismiss(ctx context.Context, id string) error {
+	return classify(s.db.Update(ctx, func(v *view.Tx) error {
+		if id == "all" {
+			return clearBucket(v, bucketConflict, nil)
+		}
+		key, err := wire.ParseShort(id)
+		if err != nil {
+			return notFound("there is no conflict %q", id)
+		}
+		if _, ok, err := v.Get(bucketConflict, key[:]); err != nil || !ok {
+			if err == nil {
+				err = notFound("there is no conflict %q", id)
+			}
+			return err
+		}
+		return v.Delete(bucketConflict, key[:])
+	}))
+}
+
+// Retry makes a new transaction of what a conflict could not write: inserts as they
+// were, updates of rows that are there. It is dismissed when that succeeds.
+func (s *Space) Retry(ctx context.Context, id string) (Receipt, error) {
+	key, err := wire.ParseShort(id)
+	if err != nil {
+		return Receipt{}, notFound("there is no conflict %q", id)
+	}
+	return s.Write(ctx, func(tx *Tx) error {
+		var c conflict
+		if ok, err := getValue(tx.v, bucketConflict, key[:], &c); err != nil || !ok {
+			if err == nil {
+				err = notFound("there is no conflict %q", id)
+			}
+			return err
+		}
+		ops, err := c.ops()
+		if err != nil {
+			return err
+		}
+		for _, op := range ops {
+			if err := tx.apply(op); err != nil {
+				return err
+			}
+		}
+		return tx.v.Delete(bucketConflict, key[:])
+	})
+}
+
+// ops are the operations that had no effect.
+func (c *conflict) ops() ([]merge.Op, error) {
+	tx, err := merge.DecodeTransaction(c.Tx)
+	if err != nil || c.Whole {
+		return tx.Ops, err
+	}
+	var out []merge.Op
+	for _, b := range c.Dropped {
+		d, err := merge.DecodeDropped(b)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, merge.Op{Kind: merge.Update, Table: d.Table, Row: d.Row, Cells: []merge.Cell{{Column: d.Column, Value: d.Value}}})
+	}
+	return out, nil
+}

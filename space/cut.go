@@ -1,0 +1,189 @@
+package space
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/espace-git/espace-git/chain"
+	"github.com/espace-git/espace-git/gitstore"
+	"github.com/espace-git/espace-git/internal/wire"
+	"github.com/espace-git/espace-git/merge"
+)
+
+// laneEnd is where a lane ends in a cut.
+type laneEnd struct {
+	device wire.DeviceID
+	head   wire.LogHead
+	commit wire.ObjectID // that says exactly this
+}
+
+// closedCut finds, for every lane, the greatest length that was applied here and that
+// a signed commit says, such that all that its entries have seen is in the cut too.
+func (r *round) closedCut() ([]laneEnd, error) {
+	ends := map[wire.DeviceID]laneEnd{}
+	whole := true
+	for _, id := range r.order {
+		l := r.lanes[id]
+		if l.log.Len() == 0 {
+			continue
+		}
+		end, err := r.endOf(l, l.log.Len())
+		if err != nil {
+			return nil, err
+		}
+		whole = whole && end.head.Len == l.log.Len()
+		ends[id] = end
+	}
+	for closed := whole; !closed; {
+		closed = true
+		for id := range ends {
+			n, err := r.dependable(r.lanes[id], ends)
+			if err != nil {
+				return nil, err
+			}
+			if n == ends[id].head.Len {
+				continue
+			}
+			if ends[id], err = r.endOf(r.lanes[id], n); err != nil {
+				return nil, err
+			}
+			closed = false
+		}
+	}
+	var out []laneEnd
+	for _, id := range r.order {
+		if end := ends[id]; end.head.Len > 0 {
+			out = append(out, end)
+		}
+	}
+	return out, nil
+}
+
+// endOf is the last commit of a lane that says a length of at most n.
+func (r *round) endOf(l *lane, n uint64) (laneEnd, error) {
+	end := laneEnd{device: l.device.ID}
+	if n == 0 {
+		return end, nil
+	}
+	tip := r.tips[r.s.refs.Lane(r.epoch(), l.device.ID)]
+	commits, err := r.s.repo.Commits(known(tip), nil, maxCommits)
+	if err != nil {
+		return end, fmt.Errorf("the lane of %s: %w", r.deviceName(l.device.ID), err)
+	}
+	for _, c := range slices.Backward(commits) {
+		v, err := r.laneCommit(l, c)
+		if err != nil || v.Log.Len == 0 || v.Log.Len > n || v.Log.Len <= end.head.Len {
+			continue
+		}
+		if root, ok := l.reader.RootAt(v.Log.Len); ok && root == v.Log.Root {
+			end.head, end.commit = *v.Log, c.ID
+			if v.Log.Len == n {
+				break
+			}
+		}
+	}
+	return end, nil
+}
+
+// dependable is how many entries of a lane see nothing beyond the ends of the others.
+func (r *round) dependable(l *lane, ends map[wire.DeviceID]laneEnd) (uint64, error) {
+	tip := r.tips[r.s.refs.Lane(r.epoch(), l.device.ID)]
+	commits, err := r.s.repo.Commits(known(tip), nil, maxCommits)
+	if err != nil {
+		return 0, err
+	}
+	pieces, _, _ := r.readPieces(l, commits)
+	end := ends[l.device.ID]
+	entries, _, err := chain.ReadCut(r.s.id, r.epoch().O, l.device.Key, end.head, pieces)
+	if errors.Is(err, chain.ErrNoCut) {
+		return 0, nil
+	} else if err != nil {
+		return 0, err
+	}
+	for i, stored := range entries {
+		e, err := r.openAt(l, uint64(i), stored)
+		if err != nil {
+			return uint64(i), nil
+		}
+		beyond := func(s merge.Seen) bool { return !s.Device.IsZero() && s.Len > ends[s.Device].head.Len }
+		if slices.ContainsFunc(e.Seen, beyond) {
+			return uint64(i), nil
+		}
+	}
+	return end.head.Len, nil
+}
+
+// heldSince is since when entries have been held without a break, by the own clock.
+func (r *round) heldSince() (time.Time, error) {
+	var ms int64
+	ok, err := getValue(r.v, bucketMeta, []byte("held"), &ms)
+	if err != nil || !ok {
+		return r.now, err
+	}
+	return time.UnixMilli(ms), nil
+}
+
+// noteHeld keeps that time.
+func (r *round) noteHeld() error {
+	held := slices.ContainsFunc(r.order, func(id wire.DeviceID) bool { return r.lanes[id].blocked != "" && r.lanes[id].SetAside == "" })
+	_, since, err := r.v.Get(bucketMeta, []byte("held"))
+	switch {
+	case err != nil || held == since:
+		return err
+	case held:
+		return putValue(r.v, bucketMeta, []byte("held"), r.now.UnixMilli())
+	}
+	return r.v.Delete(bucketMeta, []byte("held"))
+}
+
+// closings are the closing commits of this epoch among commits of a lane or the
+// order, and whether they hide the ledger: one by an admin, for an entry that `main`
+// does not have yet.
+func (r *round) closings(ref string, commits []gitstore.CommitRef) (found bool) {
+	for _, c := range commits {
+		if c.Err != nil {
+			continue
+		}
+		u, err := chain.Parse(c.Raw)
+		if err != nil || u.Claims().Kind != chain.Close || u.Claims().Epoch != r.epoch().O {
+			continue
+		}
+		found = true
+		r.judgeClosing(ref, u)
+	}
+	return found
+}
+
+func (r *round) judgeClosing(ref string, u chain.Unverified) {
+	m := u.Claims()
+	d, ok := r.roster().Device(m.Device)
+	if !ok || m.Space != r.s.id {
+		return
+	}
+	if _, err := u.Verify(d.Key); err != nil || !r.roster().MaySeal(d.ID) {
+		return
+	}
+	if m.Ledger.Number > r.roster().Head().Number && !r.behind() && r.stillHidden(m.Ledger.Hash) {
+		r.hidden = fmt.Sprintf("%s has sealed this epoch with ledger entry %d, which the host does not show: nothing is pushed", r.deviceName(d.ID), m.Ledger.Number)
+		r.warn("%s: %s", ref, r.hidden)
+	}
+}
+
+// hiddenFor is how long a device waits for a seal of which it has seen the closing
+// commit alone.
+const hiddenFor = 24 * time.Hour
+
+// stillHidden notes when the closing commit for an entry that is not there was first
+// seen. After a day the device goes on.
+func (r *round) stillHidden(entry wire.Hash) bool {
+	key := append([]byte("hidden"), entry[:]...)
+	var ms int64
+	ok, err := getValue(r.v, bucketMeta, key, &ms)
+	if err == nil && !ok {
+		ms = r.now.UnixMilli()
+		err = putValue(r.v, bucketMeta, key, ms)
+	}
+	return err == nil && r.now.Sub(time.UnixMilli(ms)) < hiddenFor
+}

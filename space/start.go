@@ -1,0 +1,375 @@
+package space
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+
+	"github.com/espace-git/espace-git/chain"
+	"github.com/espace-git/espace-git/checkpoint"
+	"github.com/espace-git/espace-git/gitstore"
+	"github.com/espace-git/espace-git/internal/wire"
+	"github.com/espace-git/espace-git/membership"
+	"github.com/espace-git/espace-git/merge"
+	"github.com/espace-git/espace-git/seal"
+)
+
+// start gives a device that has no state yet the one that the open epoch began with:
+// a checkpoint that members endorsed (DESIGN 5). What was before, it needs not.
+func (r *round) start(ctx context.Context, host *display) error {
+	if r.started() || r.secret.IsZero() || r.me.Role == "" || r.roster().Epoch().Number == 0 {
+		return nil
+	}
+	if err := r.loadLanes(host); err != nil {
+		return err
+	}
+	st := &starting{r: r, opening: r.roster().Epoch()}
+	if err := st.readEndorsements(); err != nil {
+		return err
+	}
+	for _, l := range r.lanes { // what was read of them is not read again
+		if err := l.save(r.v, r.epoch().O); err != nil {
+			return err
+		}
+	}
+	for _, c := range st.offered(host) {
+		err := st.take(ctx, c)
+		var bad *badCheckpoint
+		switch {
+		case errors.As(err, &bad):
+			if err := r.violation(evidence{Kind: "wrong-checkpoint", Text: bad.Error(), Device: c.author.ID.String(), Signed: [][]byte{c.raw}}); err != nil {
+				return err
+			}
+			continue
+		case err != nil:
+			return err
+		}
+		return nil
+	}
+	r.warn("waiting for the state of epoch %d: no checkpoint is on the host that enough members endorsed; the next sync of a member's device brings one", st.opening.Number)
+	return nil
+}
+
+// starting is the choice of a checkpoint.
+type starting struct {
+	r        *round
+	opening  membership.Opening
+	endorsed map[wire.Hash][]wire.DeviceID
+}
+
+// readEndorsements looks at the first entry of each lane.
+func (st *starting) readEndorsements() error {
+	r := st.r
+	st.endorsed = map[wire.Hash][]wire.DeviceID{}
+	for id, l := range r.lanes {
+		if len(l.pending) == 0 || l.log.Len() > 0 {
+			continue
+		}
+		e, err := r.openEntry(l, l.pending[0])
+		if err != nil || e.Endorses == nil {
+			continue
+		}
+		st.endorsed[*e.Endorses] = append(st.endorsed[*e.Endorses], id)
+	}
+	return nil
+}
+
+// enough: as many distinct members as the policy asks for, who belonged before the
+// epoch ended and may write, and among them the inviter, an owner, or who sealed.
+// Who came later, a viewer, and whoever a host made up don't count.
+func (st *starting) enough(digest wire.Hash) bool {
+	r := st.r
+	before, _ := r.roster().At(st.opening.At - 1)
+	members, trusted := map[wire.MemberID]bool{}, false
+	own, _ := r.roster().Member(r.me.Member)
+	inviter, _ := r.roster().Device(own.InvitedBy)
+	for _, id := range st.endorsed[digest] {
+		d, ok := before.Device(id)
+		if !ok || before.RoleOf(id) < membership.Editor || r.roster().RoleOf(id) < membership.Editor || !r.roster().MayWriteLane(id) {
+			continue
+		}
+		members[d.Member] = true
+		trusted = trusted || id == st.opening.Author || r.roster().RoleOf(id) == membership.Owner ||
+			d.Member == inviter.Member || d.Member == r.me.Member
+	}
+	return trusted && len(members) >= r.roster().Policy().Endorsers()
+}
+
+// offer is a checkpoint that somebody published.
+type offer struct {
+	author membership.Device
+	raw    []byte // of the commit at the tip
+	pages  map[wire.Hash]wire.ObjectID
+	box    []byte
+}
+
+// offered lists the checkpoints on the host, the sealer's first.
+func (st *starting) offered(host *display) (out []offer) {
+	r := st.r
+	for _, d := range r.roster().Devices() {
+		ref := r.s.refs.State(r.epoch(), d.ID)
+		tip, ok := host.tip(ref)
+		if !ok {
+			continue
+		}
+		o, err := r.readOffer(d, tip)
+		if err != nil {
+			r.warn("%s: ignored: %v", ref, firstLine(err.Error()))
+			continue
+		}
+		if d.ID == st.opening.Author {
+			out = slices.Insert(out, 0, o)
+		} else {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// readOffer finds the newest commit of the device on its ref that has a manifest.
+func (r *round) readOffer(d membership.Device, tip wire.ObjectID) (o offer, err error) {
+	commits, err := r.s.repo.Commits([]wire.ObjectID{tip}, nil, maxCommits)
+	if err != nil {
+		return o, err
+	}
+	o = offer{author: d, pages: map[wire.Hash]wire.ObjectID{}}
+	err = fmt.Errorf("there is no checkpoint on it")
+	for _, c := range commits {
+		if _, bad := r.verified(c, chain.State, func(id wire.DeviceID) (membership.Device, bool) { return d, id == d.ID }); bad != nil {
+			continue
+		}
+		files, bad := r.stateFiles(c.Tree)
+		if bad != nil {
+			continue
+		}
+		for name, id := range files {
+			if hash, bad := wire.ParseHash(path.Base(name)); bad == nil {
+				o.pages[hash] = id
+			}
+		}
+		if id, ok := files[manifestFile]; ok {
+			if o.box, bad = r.s.repo.Blob(id, wire.MaxEntry); bad == nil {
+				o.raw, err = c.Raw, nil
+			}
+		}
+	}
+	return o, err
+}
+
+func (r *round) stateFiles(tree wire.ObjectID) (map[string]wire.ObjectID, error) {
+	root, err := r.s.repo.Tree(tree)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]wire.ObjectID{}
+	for _, e := range root {
+		switch {
+		case e.Name == manifestFile && e.Mode == gitstore.ModeFile:
+			out[manifestFile] = e.ID
+		case e.Name == pagesDir && e.Mode == gitstore.ModeDir:
+			pages, err := r.s.repo.Tree(e.ID)
+			if err != nil {
+				return nil, err
+			}
+			for _, p := range pages {
+				out[path.Join(pagesDir, p.Name)] = p.ID
+			}
+		}
+	}
+	return out, nil
+}
+
+// badCheckpoint is one that is wrong, by its author's fault.
+type badCheckpoint struct {
+	author string
+	reason string
+}
+
+func (b *badCheckpoint) Error() string {
+	return fmt.Sprintf("the checkpoint by %s is wrong: %s", b.author, b.reason)
+}
+
+// errUnendorsed: nobody vouches for it (yet).
+var errUnendorsed = errors.New("not endorsed")
+
+// take begins with a checkpoint.
+func (st *starting) take(ctx context.Context, o offer) error {
+	r := st.r
+	bad := func(err error) error {
+		return &badCheckpoint{r.deviceName(o.author.ID), firstLine(err.Error())}
+	}
+	u, err := r.manifestOf(o.box)
+	if err != nil {
+		return bad(err)
+	}
+	if !st.enough(u.Digest()) {
+		if others := st.others(u.Digest()); others != "" && o.author.ID == st.opening.Author {
+			return bad(errors.New(others))
+		}
+		return nil
+	}
+	im := &importing{r: r, opening: st.opening, items: map[uint64]membership.Items{}}
+	m, err := im.read(u, o)
+	if errors.Is(err, checkpoint.ErrWrong) || errors.Is(err, errDirectory) {
+		return bad(err)
+	}
+	if errors.Is(err, seal.ErrWrongBytes) || errors.Is(err, gitstore.ErrNotFound) {
+		r.warn("the checkpoint by %s is not whole on the host: %v", r.deviceName(o.author.ID), err)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return im.begin(m, o)
+}
+
+// others says that enough members endorse another state than this one.
+func (st *starting) others(digest wire.Hash) string {
+	for d := range st.endorsed {
+		if d != digest && st.enough(d) {
+			return "members endorse another state"
+		}
+	}
+	return ""
+}
+
+// importing reads a checkpoint into an empty store.
+type importing struct {
+	r       *round
+	opening membership.Opening
+	items   map[uint64]membership.Items
+	schema  bool
+	empty   bool
+}
+
+var errDirectory = errors.New("its directory is not what members signed")
+
+// read checks the whole of it before anything is believed: the digest first, then
+// every item of the directory against its signed entry.
+func (im *importing) read(u *checkpoint.Unread, o offer) (*checkpoint.Manifest, error) {
+	fetch := func(hash wire.Hash) ([]byte, error) {
+		id, ok := o.pages[hash]
+		if !ok {
+			return nil, fmt.Errorf("page %.12s: %w", hash, gitstore.ErrNotFound)
+		}
+		return im.r.s.repo.Blob(id, wire.MaxEntry)
+	}
+	m, err := checkpoint.Read(u, fetch, im.checkRecord)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := checkpoint.Read(u, fetch, im.directory); err != nil {
+		return nil, err
+	}
+	if err := im.direct(); err != nil {
+		return nil, err
+	}
+	if _, err := checkpoint.Read(u, fetch, im.rows); err != nil {
+		return nil, err
+	}
+	return m, im.r.v.EndImport()
+}
+
+// checkRecord refuses what no honest device writes.
+func (im *importing) checkRecord(key, value []byte) error {
+	r := im.r
+	if len(key) == 0 {
+		return fmt.Errorf("%w: a record without a key", errDirectory)
+	}
+	switch key[0] {
+	case recordOpening:
+		if !bytes.Equal(value, wire.U64(openingTimes(r.roster())[im.opening.Number])) {
+			return fmt.Errorf("%w: it names another opening", errDirectory)
+		}
+	case recordNumbers:
+		if _, err := merge.DecodeRanges(value); err != nil || len(key) != 1+len(wire.DeviceID{}) {
+			return fmt.Errorf("%w: numbers: %v", errDirectory, err)
+		}
+	case recordItem:
+		number, name, ok := splitItemKey(key[1:])
+		var it storedItem
+		if !ok || number > im.opening.At || wire.UnmarshalCBOR(value, &it) != nil {
+			return fmt.Errorf("%w: an item is malformed", errDirectory)
+		}
+		if want, ok := r.ledger.entries[number].Items[name]; !ok || want != membership.ItemHash(name, it.Salt, it.Value) {
+			return fmt.Errorf("%w: item %q of entry %d", errDirectory, name, number)
+		}
+	}
+	return nil
+}
+
+func (im *importing) directory(key, value []byte) error {
+	switch key[0] {
+	case recordNumbers:
+		return im.r.v.Put(bucketSealed, key[1:], value)
+	case recordItem:
+		number, name, _ := splitItemKey(key[1:])
+		var it storedItem
+		if err := wire.UnmarshalCBOR(value, &it); err != nil {
+			return err
+		}
+		if im.items[number] == nil {
+			im.items[number] = membership.Items{}
+		}
+		im.items[number][name] = membership.Item{Salt: it.Salt, Value: it.Value}
+		return im.r.v.Put(bucketItem, key[1:], value)
+	}
+	return nil
+}
+
+// direct writes the names and the schema of the directory.
+func (im *importing) direct() error {
+	r := im.r
+	numbers := make([]uint64, 0, len(im.items))
+	for n := range im.items {
+		numbers = append(numbers, n)
+	}
+	slices.Sort(numbers)
+	for _, n := range numbers {
+		if err := r.direct(r.ledger.entries[n], im.items[n]); err != nil {
+			return err
+		}
+	}
+	if err := putValue(r.v, bucketMeta, []byte("items"), im.opening.At+1); err != nil {
+		return err
+	}
+	if err := r.useSchema(im.opening.At); err != nil {
+		return err
+	}
+	return r.v.ClearRows()
+}
+
+func (im *importing) rows(key, value []byte) error {
+	switch key[0] {
+	case recordOpening, recordItem, recordNumbers:
+		return nil
+	}
+	return im.r.v.ImportRow(key, value)
+}
+
+// begin makes the epoch the one that this device stands in.
+func (im *importing) begin(m *checkpoint.Manifest, o offer) error {
+	r := im.r
+	for _, p := range m.Pages {
+		id := o.pages[p.Hash]
+		if err := r.v.Put(bucketBlob, p.Hash[:], id[:]); err != nil {
+			return err
+		}
+	}
+	r.me.Epoch, r.me.Opening = im.opening.Epoch, openingTimes(r.roster())[im.opening.Number]
+	if err := r.me.save(r.v); err != nil {
+		return err
+	}
+	if err := r.keepBase(m); err != nil {
+		return err
+	}
+	if err := seenChanged(r.v); err != nil {
+		return err
+	}
+	r.applied = true
+	r.res.Fetched += int(m.Records)
+	return r.openItems()
+}
