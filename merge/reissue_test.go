@@ -422,10 +422,33 @@ func TestLowerKeepsTheOrderOfAnEpoch(t *testing.T) {
 	})
 }
 
+// BenchmarkReissue asks for the needs of transactions and issues them again; the
+// cost of one does not grow with their number.
 func BenchmarkReissue(b *testing.B) {
-	const n = 1000
-	onto := rows{}
-	var txs []Transaction
+	for _, n := range []int{100, 1000, 10_000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			onto, txs := pending(b, n)
+			sealed := onto.seal(100)
+			b.ReportAllocs()
+			for b.Loop() {
+				for i := range txs {
+					if len(Needs(&txs[i], onto)) == 0 {
+						b.Fatal("needs nothing")
+					}
+					if _, _, verdict := Reissue(&txs[i], device(2), 100, sealed); verdict != Again {
+						b.Fatal(verdict)
+					}
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/float64(n), "ns/transaction")
+		})
+	}
+}
+
+// pending are transactions that each set a cell of one row and hang another row
+// from it.
+func pending(b *testing.B, n int) (onto rows, txs []Transaction) {
+	onto = rows{}
 	for i := range uint64(n) {
 		id := row(1)
 		id[0], id[1] = byte(i>>8), byte(i)
@@ -437,19 +460,7 @@ func BenchmarkReissue(b *testing.B) {
 			{Kind: Insert, Table: wishes, Row: fresh, Cells: []Cell{{1, value("d")}, {onList, value(id[:])}}},
 		}})
 	}
-	sealed := onto.seal(100)
-	b.ReportAllocs()
-	for b.Loop() {
-		for i := range txs {
-			if len(Needs(&txs[i], onto)) == 0 {
-				b.Fatal("needs nothing")
-			}
-			if _, _, verdict := Reissue(&txs[i], device(2), 100, sealed); verdict != Again {
-				b.Fatal(verdict)
-			}
-		}
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/n, "ns/transaction")
+	return onto, txs
 }
 
 var _ Rows = rows{}

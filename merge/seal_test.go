@@ -434,6 +434,9 @@ func (w *world) checkEpoch(e *epoch, state rows, entries []*simEntry) {
 		}
 		for _, op := range x.tx.Ops {
 			f := state[place{op.Table, op.Row}]
+			if op.Kind == Insert && op.Table != votes && !f.state.Live() {
+				w.checkDeleted(x, op, entries)
+			}
 			for _, c := range op.Cells {
 				by := f.state.Stamp(c.Column)
 				if by.IsZero() {
@@ -449,6 +452,19 @@ func (w *world) checkEpoch(e *epoch, state rows, entries []*simEntry) {
 			}
 		}
 	}
+}
+
+// checkDeleted: what an honest device inserted is gone only by a delete that it
+// had not seen, or by its own.
+func (w *world) checkDeleted(x *simEntry, op Op, entries []*simEntry) {
+	for _, y := range entries {
+		if y.void == "" && (y.id == x.id || !w.saw[x.id][y.id]) && slices.ContainsFunc(y.tx.Ops, func(o Op) bool {
+			return o.Kind == Delete && o.Table == op.Table && o.Row == op.Row
+		}) {
+			return
+		}
+	}
+	w.t.Fatalf("I11: what transaction %d inserted was deleted by what its author had seen", x.id)
 }
 
 // Over seals, re-issues, wrong clocks and a malicious device: a write never
