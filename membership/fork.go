@@ -1,6 +1,10 @@
 package membership
 
-import "github.com/espace-git/espace-git/internal/wire"
+import (
+	"slices"
+
+	"github.com/espace-git/espace-git/internal/wire"
+)
 
 // ForkEvidence shows that the ledger has two branches: a second valid entry for a
 // place that this ledger has filled. It names facts only; that two entries exist
@@ -11,6 +15,7 @@ type ForkEvidence struct {
 	Ours     wire.Position // the entry that this ledger has there
 	Theirs   *Entry        // the other one, valid on the same predecessor
 	Declared bool          // its author declared it lost to a race, in this ledger: no fork yet
+	Dropped  bool          // a resolve in this ledger dropped the branch that it begins
 	Shared   wire.Position // the last place that both share
 }
 
@@ -41,6 +46,28 @@ func (r *Roster) evidence(e *Entry) *ForkEvidence {
 	by, declared := r.tries.get(short(e.Hash))
 	return &ForkEvidence{
 		Number: e.Number, Ours: wire.Position{Number: e.Number, Hash: ours}, Theirs: e,
-		Declared: declared && by == e.Author, Shared: wire.Position{Number: e.Number - 1, Hash: e.Predecessor},
+		Declared: declared && by == e.Author,
+		Dropped:  slices.ContainsFunc(r.dropped, func(d Dropped) bool { return d.First.Position() == e.Position() }),
+		Shared:   wire.Position{Number: e.Number - 1, Hash: e.Predecessor},
 	}
+}
+
+// Rivals are the branches that leave this ledger before its head: what a resolve
+// has to drop. Left out are lost races that their author declared, and branches
+// that a resolve in this ledger named up to where they end.
+func (r *Roster) Rivals(envelopes [][]byte) []Branch {
+	t := r.grow(envelopes)
+	var out []Branch
+	for _, w := range t.sorted() {
+		if len(t.next[w.entry.Hash]) > 0 || t.leaves(w) >= r.head.Number {
+			continue
+		}
+		b := Branch{Entries: t.chain(w), Roster: w.roster}
+		first := b.Entries[0]
+		named := Dropped{First: PlaceOf(first.Position()), Head: PlaceOf(w.entry.Position())}
+		if !slices.Contains(r.dropped, named) && !(len(b.Entries) == 1 && r.evidence(first).Declared) {
+			out = append(out, b)
+		}
+	}
+	return out
 }

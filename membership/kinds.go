@@ -94,6 +94,8 @@ func bodyOf(kind string) (Body, bool) {
 		return new(PolicyBody), true
 	case KindRecover:
 		return new(RecoverBody), true
+	case KindForkResolve:
+		return new(ForkResolveBody), true
 	}
 	return nil, false
 }
@@ -102,7 +104,7 @@ func bodyOf(kind string) (Body, bool) {
 func Kinds() []string {
 	return []string{KindGenesis, KindInvite, KindInviteRevoke, KindJoin, KindDeviceAdd,
 		KindMemberRole, KindKeyWrap, KindSchema, KindApprove, KindMemberRemove, KindDeviceRemove, KindLeave, KindRotate,
-		KindKeyUpdate, KindRetention, KindUpgrade, KindRemote, KindPolicy, KindRecover}
+		KindKeyUpdate, KindRetention, KindUpgrade, KindRemote, KindPolicy, KindRecover, KindForkResolve}
 }
 
 // NewDevice is the public half of a device that comes into the space.

@@ -81,6 +81,7 @@ func TestMatrix(t *testing.T) {
 		{KindPolicy, "that tightens", body(&PolicyBody{Policy: Policy{Invite: Owner}}), []string{yes, role, role, role, waits, unknown}},
 		{KindPolicy, "that loosens", body(&PolicyBody{Policy: Policy{Invite: Editor}}), []string{yes, role, role, role, waits, unknown}},
 		{KindRecover, "of ed", body(s.recovering("ed 2", "ed", "ed again")), []string{itself, itself, itself, itself, waits, unknown}},
+		{KindForkResolve, "", resolves, []string{yes, role, role, role, waits, unknown}},
 		{KindGenesis, "again", body(&GenesisBody{Format: 1, Device: testDevice("x")}), six("genesis-shape")},
 	}
 	var covered []string
@@ -127,6 +128,13 @@ func linksFor(whose string) func(*story, string) Draft {
 	}
 }
 
+// resolves drops a branch that nobody has seen.
+func resolves(s *story, author string) Draft {
+	gone := Place{Hash: seed("gone"), Number: s.r.Head().Number}
+	b := &ForkResolveBody{Keep: PlaceOf(s.r.Head()), Drop: []Dropped{{First: gone, Head: gone}}}
+	return s.draft(s.sealed(author, b))
+}
+
 func revokes(link string) func(*story, string) Draft {
 	return func(s *story, _ string) Draft {
 		return Draft{Body: &InviteRevokeBody{Invite: s.links[link].Invite.Hash}}
@@ -154,7 +162,7 @@ func TestMayLedgerAgreesWithRoles(t *testing.T) {
 	s.join("penny", s.invite("alice", "for penny", Admin))
 	want := map[string][]string{
 		"olga": {KindInvite, KindInviteRevoke, KindJoin, KindDeviceAdd, KindMemberRole, KindKeyWrap, KindSchema, KindApprove,
-			KindMemberRemove, KindDeviceRemove, KindLeave, KindRotate, KindKeyUpdate, KindRetention, KindUpgrade, KindRemote, KindPolicy, KindRecover},
+			KindMemberRemove, KindDeviceRemove, KindLeave, KindRotate, KindKeyUpdate, KindRetention, KindUpgrade, KindRemote, KindPolicy, KindRecover, KindForkResolve},
 		"adam": {KindInvite, KindInviteRevoke, KindJoin, KindDeviceAdd, KindMemberRole, KindKeyWrap, KindSchema, KindApprove,
 			KindMemberRemove, KindDeviceRemove, KindLeave, KindRotate, KindKeyUpdate, KindRemote, KindRecover},
 		"eve": {KindInviteRevoke, KindJoin, KindDeviceAdd, KindDeviceRemove, KindLeave, KindKeyUpdate, KindRecover},

@@ -106,6 +106,8 @@ func (f *fold) needs(b Body) int {
 		if d, ok := f.was.devices.get(b.Device); ok && d.Member == f.member.ID {
 			return 0
 		}
+	case *ForkResolveBody:
+		return 0 // it brings consents, which count on both branches
 	}
 	return f.was.atMost(k, f.member.ID, f.was.weight(b))
 }

@@ -26,15 +26,21 @@ type Refusal struct {
 // Read takes what extends r. Entries that r holds already are passed over. The
 // outcome depends on the set of envelopes, not on their order.
 func (r *Roster) Read(envelopes [][]byte) Reading {
-	t := tree{base: r, at: map[wire.Hash]*twig{}, next: map[wire.Hash][]*twig{}}
+	t := r.grow(envelopes)
+	t.climb()
+	return t.out
+}
+
+// grow judges all entries that r does not hold, wherever they branch off.
+func (r *Roster) grow(envelopes [][]byte) *tree {
+	t := &tree{base: r, at: map[wire.Hash]*twig{}, next: map[wire.Hash][]*twig{}}
 	t.out.Roster = r
 	batch := t.parse(envelopes)
 	t.good = ahead(r, batch)
 	for _, u := range batch {
 		t.judge(u)
 	}
-	t.climb()
-	return t.out
+	return t
 }
 
 // tree holds all valid entries beyond what base verified, by hash and by

@@ -23,6 +23,7 @@ type Roster struct {
 	schema   uint64 // number of the entry with the schema in force
 	remote   uint64 // number of the entry with the remotes in force; 0 without
 	requests []Request
+	dropped  []Dropped // branches that resolves on this one named
 
 	members table[wire.MemberID, *Member]
 	devices table[wire.DeviceID, *Device]

@@ -49,3 +49,34 @@ func (s *Split) belongs(dev wire.DeviceID) bool {
 	return !slices.ContainsFunc(s.Branches, func(b Branch) bool { return b.Roster.RoleOf(dev) == NoRole }) &&
 		s.Shared.RoleOf(dev) != NoRole
 }
+
+// Resolved is the branch up to a fork.resolve on it that drops all others, by an
+// owner of each: who meets all at once stands on none and so goes by the resolve.
+// False if there is none, or more than one.
+func (s *Split) Resolved() (Branch, bool) {
+	var found []Branch
+	for i, b := range s.Branches {
+		for n, e := range b.Entries {
+			if body, ok := e.Body.(*ForkResolveBody); ok && s.drops(i, body, e) {
+				at, _ := b.Roster.At(e.Number)
+				found = append(found, Branch{Entries: b.Entries[:n+1], Roster: at})
+				break
+			}
+		}
+	}
+	if len(found) != 1 {
+		return Branch{}, false
+	}
+	return found[0], true
+}
+
+func (s *Split) drops(kept int, body *ForkResolveBody, e *Entry) bool {
+	after, _ := s.Branches[kept].Roster.At(e.Number)
+	for i, b := range s.Branches {
+		named := Dropped{First: PlaceOf(b.Entries[0].Position()), Head: PlaceOf(b.Roster.head)}
+		if i != kept && (!slices.Contains(body.Drop, named) || body.counts(e, after, b.Roster, s.Shared) != nil) {
+			return false
+		}
+	}
+	return true
+}

@@ -118,6 +118,14 @@ func vectorLedger(t testing.TB) *story {
 	s.must("alice", &PolicyBody{Policy: Policy{Approvals: map[string]int{KindSchema: 1}, Endorsements: 2, Invite: Editor, Seal: SealAfter{Days: 1}}})
 	s.must("carol", &ApproveBody{s.proposes("alice", &SchemaBody{})})
 	s.must("alice 2", s.recovering("alice 2", "alice", "alice again", "alice"))
+	other := s.fork()
+	s.must("carol", &RotateBody{})
+	gone := other.invite("alice 2", "on a dropped branch", Viewer)
+	fork := s.r.Rivals(other.entries)
+	s.must("alice 2", s.r.Resolving(fork))
+	if _, ok := s.r.Invite(InviteID(gone.Invite.Hash)); ok || len(fork) != 1 {
+		t.Fatal("the vectors have no fork")
+	}
 	return s
 }
 
