@@ -31,6 +31,7 @@ type DB struct {
 	path    string
 	vfsName string
 	busy    time.Duration
+	file    os.FileInfo // of the file at path, when it was opened
 
 	writer chan struct{} // holds one token: who has it may write
 
@@ -81,8 +82,12 @@ func reserve(dir string) (string, error) {
 	return f.Name(), f.Close()
 }
 
+// besides are the names that SQLite gives to its files beside a store.
+var besides = []string{"-wal", "-shm", "-journal"}
+
 func discard(temp string) {
-	for _, suffix := range []string{"", "-wal", "-shm", "-journal"} {
+	os.Remove(temp)
+	for _, suffix := range besides {
 		os.Remove(temp + suffix)
 	}
 }
@@ -123,6 +128,7 @@ func openOn(base vfs.VFS, path string, key [KeySize]byte) (*DB, error) {
 		return nil, err
 	}
 	db := newDB(base, path, key)
+	db.file, _ = os.Stat(path) // an error shows when the transaction begins
 	err := db.View(context.Background(), func(tx *Tx) error { return tx.checkFormat() })
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -159,6 +165,10 @@ func (db *DB) Path() string { return db.path }
 func (db *DB) Close() error {
 	<-db.writer
 	defer func() { db.writer <- struct{}{} }()
+	return db.close()
+}
+
+func (db *DB) close() error {
 	db.mu.Lock()
 	if db.closed {
 		db.mu.Unlock()

@@ -87,6 +87,10 @@ func (tx *Tx) begin() error {
 	if err := tx.c.exec(how); err != nil {
 		return failed("beginning a transaction", err)
 	}
+	if !tx.db.sameFile() {
+		tx.end()
+		return fmt.Errorf("beginning a transaction: %w", ErrMoved)
+	}
 	if err := tx.refresh(); err != nil {
 		tx.end()
 		return err
