@@ -101,19 +101,7 @@ func (c *orderLog) save(v *view.Tx, o wire.Hash) (err error) {
 // with it, so there is nothing left to put back under those that wait.
 func clearOrder(v *view.Tx) error {
 	for _, bucket := range []string{bucketOrder, bucketOrderNumber, bucketOrderOwn, bucketOrderBase} {
-		if err := clearBucket(v, bucket); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func clearBucket(v *view.Tx, bucket string) error {
-	for pair, err := range v.Each(bucket, nil) {
-		if err != nil {
-			return err
-		}
-		if err := v.Delete(bucket, pair.Key); err != nil {
+		if err := clearBucket(v, bucket, nil); err != nil {
 			return err
 		}
 	}

@@ -139,7 +139,7 @@ func (r *round) useNumber(d wire.DeviceID, number uint64) (again bool, err error
 	if _, err := getValue(r.v, bucketOrderNumber, key, &used); err != nil {
 		return false, err
 	}
-	sealed, err := r.sealedNumbers(d)
+	sealed, err := loadSealed(r.v, d)
 	if err != nil || !merge.NumberCounts(number, sealed, used) {
 		return true, err
 	}

@@ -7,16 +7,6 @@ import (
 	"github.com/espace-git/espace-git/view"
 )
 
-// bucketSealed holds what earlier epochs sealed of each device's numbers:
-// device → merge.Ranges.
-const bucketSealed = "sealed-number"
-
-// sealedNumbers are the numbers of a device that a seal has counted.
-func (r *round) sealedNumbers(d wire.DeviceID) (sealed merge.Ranges, err error) {
-	_, err = getValue(r.v, bucketSealed, d[:], &sealed)
-	return sealed, err
-}
-
 // orderNumbers gives the numbers that the order of an epoch has used, by device: a
 // seal adds them to the sealed ones.
 func orderNumbers(v *view.Tx, o wire.Hash, fn func(wire.DeviceID, merge.Ranges) error) error {

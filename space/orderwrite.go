@@ -99,7 +99,7 @@ func (r *round) numbersUsed(d wire.DeviceID) (merge.Ranges, error) {
 	if _, err := getValue(r.v, bucketOrderNumber, laneKey(r.epoch().O, d), &used); err != nil {
 		return used, err
 	}
-	sealed, err := r.sealedNumbers(d)
+	sealed, err := loadSealed(r.v, d)
 	if err != nil {
 		return used, err
 	}
