@@ -156,18 +156,18 @@ func (c *check) ref(u gitstore.RefUpdate) *Refusal {
 	}
 	name, ok := c.refs.Parse(u.Name)
 	e, opened := c.epochs[name.EpochName]
+	log := name.Kind == wire.RefLane || name.Kind == wire.RefOrder
 	switch {
 	case !ok || !opened:
 		return refuse(u.Name, UnknownRef, "not a ref of this space; the open epoch is %s", c.after.Epoch().Name())
+	case log && e.next != nil:
+		return c.end(u, name, e) // also where the seal itself releases the epoch
+	case log:
+		return c.log(u, name, e)
 	case e.Number < c.after.Kept():
 		return refuse(u.Name, Released, "epochs before %d are no longer kept", c.after.Kept())
 	}
 	switch name.Kind {
-	case wire.RefLane, wire.RefOrder:
-		if e.next != nil {
-			return c.end(u, name, e)
-		}
-		return c.log(u, name, e)
 	case wire.RefKeys:
 		return c.keys(u, e)
 	case wire.RefClose:

@@ -45,6 +45,7 @@ func recipientOf(t testing.TB, name string) string {
 // is checked and, if the hook takes it, moves the refs.
 type world struct {
 	t       testing.TB
+	dir     string
 	repo    *gitstore.Repo
 	refs    wire.Refs
 	memo    memo
@@ -61,11 +62,12 @@ func (m memo) Store(id wire.ObjectID, b []byte) { m[id] = b }
 
 func emptyHost(t testing.TB) *world {
 	t.Helper()
-	repo, err := gitstore.Init(path.Join(t.TempDir(), "host.git"))
+	dir := path.Join(t.TempDir(), "host.git")
+	repo, err := gitstore.Init(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &world{t: t, repo: repo, refs: wire.DefaultRefs, logs: map[string]*chain.Log{}}
+	return &world{t: t, dir: dir, repo: repo, refs: wire.DefaultRefs, logs: map[string]*chain.Log{}}
 }
 
 // newWorld is alice's space, pushed, with bob (editor) and vera (viewer).
