@@ -77,6 +77,13 @@ func parseAddress(s string) (address, error) {
 	return a, nil
 }
 
+// OnThisMachine reports whether an address is a place of this machine alone: a path,
+// or a server that only it can reach. One that is not allowed is none.
+func OnThisMachine(rawURL string) bool {
+	a, err := parseAddress(rawURL)
+	return err == nil && (a.scheme == schemePath || isLoopback(a.host))
+}
+
 func splitAddress(s string) (address, error) {
 	if s == "" || len(s) > 2048 {
 		return address{}, fmt.Errorf("address of %d bytes", len(s))

@@ -129,9 +129,9 @@ func (s *Space) invite(ctx context.Context, body *membership.InviteBody, whom st
 	if err != nil {
 		return nil, fmt.Errorf("inviting: %w", err)
 	}
-	link.Invite = e.Position()
+	link.Invite, link.Repository = e.Position(), s.Remote() // where the entry was put
 	return &Invitation{
-		Link: link.String(), ID: membership.InviteID(e.Hash), Expires: time.UnixMilli(body.Expires).UTC(), Host: s.url,
+		Link: link.String(), ID: membership.InviteID(e.Hash), Expires: time.UnixMilli(body.Expires).UTC(), Host: link.Repository,
 	}, nil
 }
 

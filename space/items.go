@@ -183,6 +183,8 @@ func (r *round) direct(e *membership.Entry, items membership.Items) error {
 			return err
 		}
 		return put(nameInvite, id, membership.ItemInviteFor)
+	case *membership.RemoteBody:
+		return put(nameRemote, wire.U64(e.Number), membership.ItemRemote)
 	case *membership.JoinBody:
 		return named(b.Device.ID())
 	case *membership.DeviceAddBody:

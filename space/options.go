@@ -26,6 +26,8 @@ type Options struct {
 	NoAgent bool
 	// Git chooses the transport: "auto" (also ""), "git", "inprocess".
 	Git string
+	// MirrorTimeout is how long each mirror may delay a sync at most. 0: 10 seconds.
+	MirrorTimeout time.Duration
 	// Progress is told how far long work has come. It must not block.
 	Progress func(Progress)
 	// Now and Rand are seams for tests.
@@ -50,6 +52,9 @@ func (o Options) withDefaults() (Options, error) {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.MirrorTimeout <= 0 {
+		o.MirrorTimeout = mirrorTimeout
 	}
 	if o.Rand == nil {
 		o.Rand = rand.Reader

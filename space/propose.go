@@ -34,7 +34,16 @@ func (s *Space) proposeLocked(ctx context.Context, draft func(*round) (membershi
 	var tries []wire.Hash
 	uncertain := 0
 	for range maxTries {
+		if err := s.greet(ctx); err != nil {
+			return nil, classify(err)
+		}
 		e, lost, err := s.proposeOnce(ctx, tries, draft)
+		if errors.Is(err, errMoved) {
+			if _, err := s.follow(ctx, new(SyncResult)); err != nil {
+				return nil, classify(err)
+			}
+			continue // with who orders now
+		}
 		if errors.Is(err, gitstore.ErrUncertain) && lost != nil {
 			// It may stand all the same: look, before the keys of a join are thrown away.
 			if uncertain++; uncertain < maxUncertain {
@@ -61,6 +70,9 @@ func (s *Space) proposeOnce(ctx context.Context, tries []wire.Hash, draft func(*
 	err = s.readThen(ctx, func(r *round, b *gitstore.Batch, shown *display) (err error) {
 		if entry = r.landed(tries); entry != nil {
 			return nil
+		}
+		if moves, err := r.namesPrimary(); err != nil || moves {
+			return errors.Join(err, errMoved)
 		}
 		if entry, update, err = r.next(b, shown, draft); err != nil {
 			return err

@@ -27,5 +27,10 @@ func (s *Space) SetRemote(ctx context.Context, url string) error {
 	return identity.Remember(s.opts.Home, s.id, s.dir, []string{url})
 }
 
-// Remote is the URL of the host; empty if the space is on none yet.
-func (s *Space) Remote() string { return s.url }
+// Remote is the URL of the host, the primary remote; empty if the space is on none
+// yet.
+func (s *Space) Remote() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.url
+}

@@ -19,19 +19,20 @@ const (
 
 // Status is how this device stands.
 type Status struct {
-	Space    string    `json:"space"`
-	Name     string    `json:"name"`
-	Member   string    `json:"member"` // this member's ID
-	As       string    `json:"as"`     // and name
-	Role     string    `json:"role"`
-	Device   string    `json:"device"`
-	State    string    `json:"state"`
-	Epoch    uint64    `json:"epoch"`
-	Ledger   LedgerPos `json:"ledger"`
-	Pending  int       `json:"pending"` // transactions that are not on the host yet
-	Warnings []string  `json:"warnings"`
-	Remote   string    `json:"remote"`
-	Synced   time.Time `json:"synced,omitzero"` // last time, by this device's clock
+	Space    string       `json:"space"`
+	Name     string       `json:"name"`
+	Member   string       `json:"member"` // this member's ID
+	As       string       `json:"as"`     // and name
+	Role     string       `json:"role"`
+	Device   string       `json:"device"`
+	State    string       `json:"state"`
+	Epoch    uint64       `json:"epoch"`
+	Ledger   LedgerPos    `json:"ledger"`
+	Pending  int          `json:"pending"` // transactions that are not on the host yet
+	Warnings []string     `json:"warnings"`
+	Remote   string       `json:"remote"`
+	Synced   time.Time    `json:"synced,omitzero"` // last time, by this device's clock
+	Mirrors  []RemoteInfo `json:"mirrors"`         // the other remotes; never null
 }
 
 // LedgerPos is a place in the ledger.
@@ -42,7 +43,7 @@ type LedgerPos struct {
 
 // Status asks the local store only.
 func (s *Space) Status(ctx context.Context) (*Status, error) {
-	st := &Status{Space: s.ID(), Remote: s.url, Warnings: []string{}}
+	st := &Status{Space: s.ID(), Remote: s.Remote(), Warnings: []string{}, Mirrors: []RemoteInfo{}}
 	err := s.look(ctx, func(r *round) error { return r.status(st) })
 	return st, err
 }
@@ -66,6 +67,9 @@ func (r *round) status(st *Status) (err error) {
 			return err
 		}
 		st.Synced = time.UnixMilli(synced).UTC()
+	}
+	if st.Mirrors, err = r.mirrors(); err != nil {
+		return err
 	}
 	st.State, err = r.state()
 	return err

@@ -44,16 +44,22 @@ func (s *Space) Sync(ctx context.Context) (*SyncResult, error) {
 	if err := s.finishLocked(ctx); err != nil {
 		return res, classify(err)
 	}
+	as := s.askMirrors(ctx)
 	err = s.syncLocked(ctx, res)
+	found, err := s.hearMirrors(ctx, res, as, err)
 	if err == nil {
 		err = s.sealIfDue(ctx, res)
 	}
+	s.keepMirrors(ctx, res, as)
 	s.tidy(ctx)
-	return res, err
+	return res, withViolations(found, err)
 }
 
 // syncLocked runs rounds until nothing is left to do, for who holds the lock.
 func (s *Space) syncLocked(ctx context.Context, res *SyncResult) error {
+	if err := s.greet(ctx); err != nil {
+		return classify(err)
+	}
 	var found []string
 	for tries := 0; ; {
 		next, violations, err := s.syncOnce(ctx, res)

@@ -183,7 +183,7 @@ func (a *audit) entries(name string, l, fresh *lane, entries [][]byte) {
 func (a *audit) kept() error {
 	list, err := loadEvidence(a.v)
 	for _, e := range list {
-		if e.Kind != "taken-back" {
+		if e.Kind != "taken-back" && e.Kind != kindHidden {
 			a.problem("%s (%s)", e.Text, e.Time.Format("2006-01-02"))
 		}
 	}

@@ -30,7 +30,7 @@ func TestDocumentedShapes(t *testing.T) {
 		"status": space.Status{}, "sync": space.SyncResult{}, "member list": space.Member{}, "member words": words{},
 		"device list": space.DeviceInfo{}, "log": space.LogEntry{}, "pending": space.LogEntry{}, "verify": space.VerifyResult{},
 		"fingerprint": space.Fingerprint{}, "schema show": schemaShown{}, "schema apply": schemaChanges{}, "insert": inserted{},
-		"import": imported{}, "watch": change{}, "demo": demo.Result{}, "remote list": remoteInfo{},
+		"import": imported{}, "watch": change{}, "demo": demo.Result{}, "remote list": space.RemoteInfo{}, "heal": space.Healed{},
 	} {
 		row, ok := rows[command]
 		if !ok {

@@ -49,9 +49,13 @@ const (
 	flagLogRefused = "only what had no effect, with the reason"
 	flagLogLimit   = "at most the `N` newest"
 
-	flagFull     = "decrypt and fold everything anew, and compare"
-	flagEvidence = "write the evidence of violations to a new `FILE`"
-	flagAt       = "ledger entry `N` instead of the last"
-	flagRebuild  = "make the view anew from the git repository and the journal"
-	flagListen   = "`ADDR` to listen on"
+	flagFull         = "decrypt and fold everything anew, and compare"
+	flagEvidence     = "write the evidence of violations to a new `FILE`"
+	flagAt           = "ledger entry `N` instead of the last"
+	flagRebuild      = "make the view anew from the git repository and the journal"
+	flagShare        = "tell all members, through the ledger: their devices use it too (admins)"
+	flagShareRemoval = "tell all members, through the ledger, not to use it any more (admins)"
+	flagGone         = "the primary remote is lost for good, and does not come back"
+
+	flagListen = "`ADDR` to listen on"
 )

@@ -101,10 +101,23 @@ git -c gpg.ssh.allowedSignersFile=signers verify-commit COMMIT`},
 	"unlock": {"Ask for the passphrase once", "It then serves until lock, or for 8 hours.", ""},
 	"lock":   {"Forget the passphrase", "", ""},
 	"doctor": {"Check and repair the local store", `With --rebuild the view is made anew from the git repository and the journal.`, "espace-git doctor --rebuild"},
-	"remote": {"The host of this space", "", ""},
-	"remote add": {"Put a space on its first host", `A space that was made without --remote is put on a host, so that others can join. The name is origin; further remotes as mirrors are
-not there yet.`, `espace-git remote add origin git@example.org:alice/picnic.git`},
-	"remote list": {"Show where the space is", "", ""},
+	"remote": {"The hosts of this space", `The first remote is primary: it orders the ledger. All others are mirrors. Every sync brings the mirrors up to date, at most
+once a minute, and reads them: what a mirror shows and the primary hides is found, told, and pushed to the primary.`, ""},
+	"remote add": {"Put a space on a host, or add a mirror", `The first remote is called origin; a space that was made without --remote is put there, so that others can join. Each
+further one is a mirror: an empty repository on another host, or one that has this space already. With --share the
+ledger names it, which needs an admin; then everybody finds the space there when the first host is lost.`,
+		`espace-git remote add origin git@example.org:alice/picnic.git
+espace-git remote add backup https://example.net/alice/picnic.git --share`},
+	"remote list":   {"Show where the space is", "", ""},
+	"remote remove": {"Forget a mirror", "What it holds stays there. With --share the others' devices forget it too.", "espace-git remote remove backup"},
+	"remote promote": {"Make a mirror the primary remote, for everybody", `An entry of the ledger says so, which needs an admin. The others' devices follow when they read it; the old primary becomes a
+mirror. If the old one does not answer, the command stops: only with --gone does it go on, and forgets the old one. Do
+that only when nobody can reach it any more: whatever is added to the ledger there afterwards splits it in two.`,
+		`espace-git remote promote backup
+espace-git remote promote backup --gone`},
+	"heal": {"Give the remotes what they lost", `Pushes whatever a remote lacks of what was verified here, whoever signed it: the ledger, keys and lanes. A repository that
+was wiped, or made anew, becomes the space again. Every member can heal; what others have more, they add the same way
+or at their next sync.`, "espace-git heal"},
 	"host": {"Serve bare repositories, for trying out", `A small git host over plain HTTP: git's own http-backend. It asks nobody who they are.`,
 		`espace-git host --listen 127.0.0.1:8418 repositories`},
 	"hook": {"Checks at a host", "", ""},

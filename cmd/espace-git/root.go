@@ -35,7 +35,7 @@ func (a *app) root() *cobra.Command {
 		{"together", groupTogether, []*cobra.Command{a.syncVerb(), a.statusVerb(), a.logVerb(), a.pendingVerb()}},
 		{"people", groupPeople, []*cobra.Command{a.memberVerb(), a.deviceVerb()}},
 		{"trust", groupTrust, []*cobra.Command{a.verifyVerb(), a.fingerprintVerb(), a.allowedSignersVerb(), a.unlockVerb(), a.lockVerb(), a.doctorVerb()}},
-		{"host", groupHost, []*cobra.Command{a.remoteVerb(), a.hostVerb(), a.hookVerb()}},
+		{"host", groupHost, []*cobra.Command{a.remoteVerb(), a.healVerb(), a.hostVerb(), a.hookVerb()}},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
 		for _, c := range g.commands {

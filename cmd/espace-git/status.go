@@ -19,7 +19,7 @@ func (a *app) status(s *space.Space) error {
 	if err != nil {
 		return err
 	}
-	st.Warnings = list(st.Warnings)
+	st.Warnings, st.Mirrors = list(st.Warnings), list(st.Mirrors)
 	meaning := stateMeaning[st.State]
 	if st.State == space.StateWaiting && a.waitingFor(s) != joinedWaiting {
 		meaning = waitsForApproval
@@ -37,8 +37,20 @@ func (a *app) status(s *space.Space) error {
 		} {
 			fmt.Fprintf(w, "%-10s %s\n", line[0]+":", line[1])
 		}
+		for _, m := range st.Mirrors {
+			fmt.Fprintf(w, "%-10s %s\n", "mirror:", a.mirrorLine(m))
+		}
 		a.warnings(st.Warnings)
 	})
+}
+
+// mirrorLine says which mirror it is, when it last had everything, and what is wrong with it.
+func (a *app) mirrorLine(m space.RemoteInfo) string {
+	line := clean(m.Name+" "+m.URL) + ", up to date " + orElse(moment(m.Synced), never)
+	if m.Problem != "" {
+		line += ": " + clean(m.Problem)
+	}
+	return line
 }
 
 // named is a name with what explains it in parentheses; either may be unknown yet.

@@ -73,6 +73,10 @@ Until then a second device is what helps (device add). Whoever has the words is 
 	locked   = "Locked."
 	healthy  = "nothing to repair"
 
+	mirrorAdded  = "The mirror %[1]s has everything. Only this device knows it; to tell all members:  espace-git remote add %[1]s %[2]s --share"
+	mirrorShared = "The mirror %s has everything, and all members' devices will use it."
+	promoted     = "The primary remote is %s now: %s\nThe other members' devices follow when they read it in the ledger. New join links name it."
+
 	revokedBefore = "Invite %s is closed already."
 	found         = "what was caught is listed above (%d)"
 
@@ -130,7 +134,7 @@ const (
 	interrupted           = "interrupted"
 	notBuiltYet           = "%q is not built in this version"
 	unknownCommand        = "unknown command %q for %q"
-	remoteOnlyOne         = "a remote %q: further remotes, as mirrors, are not there yet; the first one is called origin"
+	remoteFirst           = "a first remote %q: the first one orders, and is called origin"
 	noHome                = "there is no folder for this user's keys"
 	badTransport          = "--transport: there is no transport %q"
 	noKeys                = "there are no keys of yours in %s"
@@ -229,6 +233,8 @@ const (
 	hintImportUpdate   = "to change rows that are there already, give --update"
 	hintPartImport     = "the %d rows before that batch are in: remove them from the file before you import it again"
 	hintRemote         = "espace-git remote add origin URL"
+	hintRemotes        = "espace-git remote list"
+	hintGone           = "try again later; if that host is lost for good:  espace-git remote promote %s --gone"
 	hintCredentials    = "leave the password out of the URL: git's credential helpers and ssh keys serve;  git ls-remote URL  shows whether they do"
 	hintNarrows        = "leave the lines marked \"narrows\" as they are in  espace-git schema show"
 	hintLockFile       = "if no git runs on the host, remove that file (below its refs) and run  espace-git sync  again"
@@ -241,11 +247,10 @@ const (
 
 // notBuilt are commands that are agreed and are not there yet, each with what to do meanwhile.
 var notBuilt = map[string]string{
-	"seal": seeStatus, "rotate": seeStatus, "shred": seeStatus, "retention": seeStatus, "fork": seeStatus, "heal": "espace-git sync",
+	"seal": seeStatus, "rotate": seeStatus, "shred": seeStatus, "retention": seeStatus, "fork": seeStatus,
 	"leave": removeMeanwhile, "member remove": removeMeanwhile, "member verify": "espace-git member words NAME",
 	"device remove": removeMeanwhile, "device rename": "espace-git device list",
 	"recover": "keep the recovery sheet: a later version reads it", "identity": "espace-git member words NAME",
-	"remote remove": "espace-git remote list", "remote promote": "espace-git remote list",
 	"conflicts": "espace-git log --refused", "set-aside": "espace-git status",
 	"action": "espace-git insert --help", "list": "espace-git schema show", "text": "espace-git schema show", "file": "espace-git schema show",
 	"git": seeStatus, "serve": seeStatus, "hook install": "espace-git hook pre-receive --help",

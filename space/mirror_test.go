@@ -1,0 +1,360 @@
+package space_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/espace-git/espace-git/space"
+)
+
+// mirrorStory is a few people on one host, with a clock that the test moves: mirrors
+// are asked at most once a minute.
+type mirrorStory struct {
+	t       *testing.T
+	host    *evilHost
+	now     time.Time
+	timeout time.Duration
+	people  []*person
+}
+
+func newMirrorStory(t *testing.T, names ...string) (*mirrorStory, []*person) {
+	t.Helper()
+	st := &mirrorStory{t: t, host: newEvilHost(t), now: time.Now()}
+	for i, name := range names {
+		p := newPerson(t, name)
+		if st.people = append(st.people, p); i == 0 {
+			p.create(st.host.dir)
+			st.reopen(p)
+			p.insert(space.Row{"title": "the first row"})
+			p.sync()
+			continue
+		}
+		p.join(st.people[0].invite())
+		st.reopen(p)
+		st.people[0].sync()
+		p.sync()
+	}
+	return st, st.people
+}
+
+// reopen gives a person's space the clock of the story.
+func (st *mirrorStory) reopen(p *person) {
+	st.t.Helper()
+	dir := p.s.Dir()
+	p.s.Close()
+	o := p.options()
+	o.Now, o.MirrorTimeout = func() time.Time { return st.now }, st.timeout
+	s, err := space.Open(st.t.Context(), dir, o)
+	if err != nil {
+		st.t.Fatal(err)
+	}
+	p.s = s
+}
+
+// pass lets time pass, so that all mirrors are due.
+func (st *mirrorStory) pass() { st.now = st.now.Add(2 * time.Minute) }
+
+func (st *mirrorStory) sync(p *person) *space.SyncResult {
+	st.t.Helper()
+	st.pass()
+	return p.sync()
+}
+
+func (st *mirrorStory) mirror(p *person, name string, share bool) *evilHost {
+	st.t.Helper()
+	h := newEvilHost(st.t)
+	if _, err := p.s.AddMirror(st.t.Context(), name, h.dir, share); err != nil {
+		st.t.Fatalf("%s adds the mirror %s: %v", p.name, name, err)
+	}
+	return h
+}
+
+// converge syncs everybody twice, and all see the same.
+func (st *mirrorStory) converge(want int) {
+	st.t.Helper()
+	for range 2 {
+		for _, p := range st.people {
+			st.sync(p)
+		}
+	}
+	for _, p := range st.people {
+		rows := p.rows()
+		if len(rows) != want {
+			st.t.Errorf("%s has %d rows, want %d", p.name, len(rows), want)
+		}
+		if d := cmp.Diff(st.people[0].rows(), rows); d != "" {
+			st.t.Errorf("%s differs:\n%s", p.name, d)
+		}
+		if r, err := p.s.Verify(st.t.Context(), space.VerifyOptions{Full: true}); err != nil && !errors.Is(err, space.ErrViolation) || len(r.Problems) > 0 && !keptOnly(r.Problems) {
+			st.t.Errorf("%s verifies: %+v %v", p.name, r, err)
+		}
+	}
+}
+
+// keptOnly: nothing but evidence of what a host did.
+func keptOnly(problems []string) bool {
+	return !slices.ContainsFunc(problems, func(p string) bool { return !strings.Contains(p, "the host") })
+}
+
+// wipe makes the repository empty, as when a host lost its disk.
+func (h *evilHost) wipe() {
+	h.t.Helper()
+	if err := os.RemoveAll(h.dir); err != nil {
+		h.t.Fatal(err)
+	}
+	(&evilHost{h.t, filepath.Dir(h.dir)}).git("init", "-q", "--bare", "--initial-branch=main", h.dir)
+}
+
+func sameRefs(t *testing.T, a, b *evilHost) {
+	t.Helper()
+	if d := cmp.Diff(a.refs(), b.refs()); d != "" {
+		t.Errorf("refs differ:\n%s", d)
+	}
+}
+
+func TestMirrorGetsWhatWasVerified(t *testing.T) {
+	st, people := newMirrorStory(t, "alice", "bob")
+	alice, bob := people[0], people[1]
+	m := st.mirror(alice, "backup", false)
+	sameRefs(t, st.host, m)
+	bob.insert(space.Row{"title": "of bob"})
+	bob.sync()
+	st.sync(alice)
+	sameRefs(t, st.host, m)
+	m.git("fsck", "--full", "--strict")
+	alice.insert(space.Row{"title": "another"})
+	st.sync(alice)
+	// Within the minute it is left alone.
+	alice.insert(space.Row{"title": "soon after"})
+	before := m.refs()
+	alice.sync()
+	if d := cmp.Diff(before, m.refs()); d != "" {
+		t.Errorf("asked again within the minute:\n%s", d)
+	}
+	// A mirror that is behind is just that.
+	m.set(m.lane(alice), m.git("rev-parse", m.lane(alice)+"~1"))
+	if r := st.sync(alice); len(r.Warnings) > 0 {
+		t.Errorf("warnings %q", r.Warnings)
+	}
+	sameRefs(t, st.host, m)
+	status, err := alice.s.Status(t.Context())
+	if err != nil || len(status.Mirrors) != 1 || status.Mirrors[0].Problem != "" || !status.Mirrors[0].Synced.Equal(st.now.UTC().Truncate(time.Millisecond)) {
+		t.Errorf("%+v %v", status.Mirrors, err)
+	}
+}
+
+// Whoever of the three heals the host, and however, in the end everybody has
+// everything: what one of them had more comes from that one.
+func TestHealWipedHost(t *testing.T) {
+	for who := range 3 {
+		t.Run([]string{"alice", "bob", "carol"}[who], func(t *testing.T) {
+			st, people := newMirrorStory(t, "alice", "bob", "carol")
+			for _, p := range people {
+				p.insert(space.Row{"title": "of " + p.name})
+				p.sync()
+			}
+			st.host.wipe()
+			healed, _, err := people[who].s.Heal(t.Context())
+			if err != nil || len(healed) != 1 || len(healed[0].Refs) < 4 || healed[0].Name != "origin" {
+				t.Fatalf("%+v %v", healed, err)
+			}
+			st.host.git("fsck", "--full", "--strict")
+			for _, p := range people {
+				if _, _, err := p.s.Heal(t.Context()); err != nil {
+					t.Errorf("%s heals: %v", p.name, err)
+				}
+			}
+			st.converge(4)
+			again, _, err := people[who].s.Heal(t.Context())
+			if err != nil || len(again[0].Refs) != 0 {
+				t.Errorf("healed again: %+v %v", again, err)
+			}
+		})
+	}
+}
+
+// A sync heals a wiped host too; that it lost what it had shown is told.
+func TestHealBySync(t *testing.T) {
+	st, people := newMirrorStory(t, "alice", "bob")
+	want := st.host.refs()
+	st.host.wipe()
+	if _, err := people[1].s.Sync(t.Context()); !errors.Is(err, space.ErrViolation) {
+		t.Errorf("syncing with a wiped host: %v", err)
+	}
+	for ref := range want {
+		if st.host.refs()[ref] == "" {
+			t.Errorf("%s is not back", ref)
+		}
+	}
+	st.converge(1)
+}
+
+func TestHealLeavesForeignRepository(t *testing.T) {
+	st, people := newMirrorStory(t, "alice")
+	st.host.wipe()
+	st.host.set("refs/heads/main", st.host.commit(map[string]string{"main.go": "package main"}))
+	want := st.host.refs()
+	healed, _, err := people[0].s.Heal(t.Context())
+	if err == nil || healed[0].Problem == "" {
+		t.Errorf("%+v %v", healed, err)
+	}
+	if d := cmp.Diff(want, st.host.refs()); d != "" {
+		t.Errorf("it was changed:\n%s", d)
+	}
+}
+
+// The host rolls back what it showed to one member and hides it from the other: the
+// mirror shows it.
+func TestMirrorShowsWhatTheHostHides(t *testing.T) {
+	st, people := newMirrorStory(t, "alice", "bob")
+	alice, bob := people[0], people[1]
+	m := st.mirror(alice, "backup", true)
+	st.sync(bob)
+	old := st.host.clone()
+	alice.insert(space.Row{"title": "hidden"})
+	alice.invite() // the ledger goes on
+	st.sync(alice)
+	sameRefs(t, st.host, m)
+	for ref, id := range old.refs() {
+		st.host.set(ref, id)
+	}
+	st.pass()
+	res, err := bob.s.Sync(t.Context())
+	if !errors.Is(err, space.ErrViolation) || !strings.Contains(err.Error(), "the host hides") || !strings.Contains(err.Error(), "the ledger") {
+		t.Errorf("%v", err)
+	}
+	t.Log(res.Warnings)
+	sameRefs(t, st.host, m)
+	var evidence strings.Builder
+	if err := bob.s.Evidence(t.Context(), &evidence); err != nil || strings.Count(evidence.String(), `"kind": "hidden"`) != 2 {
+		t.Errorf("%s %v", evidence.String(), err)
+	}
+	st.converge(2)
+}
+
+func TestMirrorUnreachable(t *testing.T) {
+	st, people := newMirrorStory(t, "alice")
+	alice := people[0]
+	m := st.mirror(alice, "backup", false)
+	if err := os.Rename(m.dir, m.dir+".away"); err != nil {
+		t.Fatal(err)
+	}
+	alice.insert(space.Row{"title": "more"})
+	res := st.sync(alice)
+	if len(res.Warnings) != 1 || !strings.Contains(res.Warnings[0], "mirror backup") {
+		t.Errorf("%q", res.Warnings)
+	}
+	// The longer it is away, the more seldom it is asked.
+	if res := st.sync(alice); len(res.Warnings) != 1 {
+		t.Errorf("after 2 minutes: %q", res.Warnings)
+	}
+	if res := st.sync(alice); len(res.Warnings) != 0 {
+		t.Errorf("after 2 minutes more: %q", res.Warnings)
+	}
+	if err := os.Rename(m.dir+".away", m.dir); err != nil {
+		t.Fatal(err)
+	}
+	st.now = st.now.Add(time.Hour)
+	if res := st.sync(alice); len(res.Warnings) != 0 {
+		t.Errorf("%q", res.Warnings)
+	}
+	sameRefs(t, st.host, m)
+}
+
+// Everybody follows to the mirror that was promoted, and then nobody needs the old
+// host.
+func TestRemotePromote(t *testing.T) {
+	st, people := newMirrorStory(t, "alice", "bob")
+	alice, bob := people[0], people[1]
+	m := st.mirror(alice, "backup", false)
+	if _, err := bob.s.Promote(t.Context(), "backup", false); !errors.Is(err, space.ErrNotFound) {
+		t.Errorf("bob promotes: %v", err)
+	}
+	if _, err := alice.s.Promote(t.Context(), "backup", false); err != nil {
+		t.Fatal(err)
+	}
+	if alice.s.Remote() != m.dir {
+		t.Errorf("alice is at %s", alice.s.Remote())
+	}
+	sameRefs(t, st.host, m)
+	bob.insert(space.Row{"title": "written before bob knew"})
+	st.sync(bob)
+	if bob.s.Remote() != m.dir {
+		t.Errorf("bob is at %s", bob.s.Remote())
+	}
+	if err := os.RemoveAll(st.host.dir); err != nil {
+		t.Fatal(err)
+	}
+	carol := newPerson(t, "carol")
+	carol.join(alice.invite())
+	st.people = append(st.people, carol)
+	st.reopen(carol)
+	st.converge(2)
+	remotes, err := carol.s.Remotes(t.Context())
+	if err != nil || remotes[0].Name != "backup" || remotes[0].URL != m.dir {
+		t.Errorf("%+v %v", remotes, err)
+	}
+}
+
+// The old primary is gone for ever: who knows a mirror from the ledger finds the new
+// one by itself.
+func TestRemotePromoteAfterHostIsGone(t *testing.T) {
+	st, people := newMirrorStory(t, "alice", "bob")
+	alice, bob := people[0], people[1]
+	m := st.mirror(alice, "backup", true)
+	st.sync(bob)
+	if err := os.RemoveAll(st.host.dir); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bob.s.Promote(t.Context(), "backup", true); !errors.Is(err, space.ErrNotPermitted) {
+		t.Errorf("bob promotes: %v", err)
+	}
+	if _, err := alice.s.Promote(t.Context(), "backup", false); !errors.Is(err, space.ErrHostGone) || !errors.Is(err, space.ErrNotRepository) {
+		t.Errorf("without saying that it is gone: %v", err)
+	}
+	if _, err := alice.s.Promote(t.Context(), "backup", true); err != nil {
+		t.Fatal(err)
+	}
+	bob.insert(space.Row{"title": "of bob"})
+	st.sync(bob)
+	if bob.s.Remote() != m.dir {
+		t.Errorf("bob is at %s", bob.s.Remote())
+	}
+	st.converge(2)
+	for _, p := range people {
+		remotes, err := p.s.Remotes(t.Context())
+		if err != nil || len(remotes) != 1 || remotes[0].Name != "backup" {
+			t.Errorf("%s: %+v %v", p.name, remotes, err)
+		}
+	}
+}
+
+// Whoever has not heard of the new primary and asks the old one learns of it, and
+// adds to the ledger there only.
+func TestRemotePromotedWhileAnotherProposes(t *testing.T) {
+	st, people := newMirrorStory(t, "alice", "bob")
+	alice, bob := people[0], people[1]
+	if err := alice.s.SetRole(t.Context(), "bob", "admin"); err != nil {
+		t.Fatal(err)
+	}
+	st.sync(bob)
+	m := st.mirror(alice, "backup", false)
+	if _, err := alice.s.Promote(t.Context(), "backup", false); err != nil {
+		t.Fatal(err)
+	}
+	i, err := bob.s.Invite(t.Context(), space.InviteOptions{})
+	if err != nil || i.Host != m.dir || bob.s.Remote() != m.dir {
+		t.Fatalf("%+v %v, bob is at %s", i, err, bob.s.Remote())
+	}
+	if st.host.refs()["refs/heads/main"] == m.refs()["refs/heads/main"] {
+		t.Error("the entry is on the old host")
+	}
+	st.converge(1)
+}
