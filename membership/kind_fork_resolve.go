@@ -148,9 +148,7 @@ func (b *ForkResolveBody) carry(f *fold, _ wire.Position) {
 		}
 	}
 	for _, d := range b.Repeats.Demotions {
-		if m, err := f.next.presentMember(d.Member); err == nil && d.Role < m.Role {
-			(&MemberRoleBody{Member: d.Member, Role: d.Role}).carry(f, wire.Position{})
-		}
+		(&MemberRoleBody{Member: d.Member, Role: d.Role}).carry(f, wire.Position{})
 	}
 	var out Removal
 	for _, id := range b.Repeats.Devices {

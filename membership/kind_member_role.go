@@ -58,13 +58,15 @@ func (b *MemberRoleBody) target(*fold) (wire.MemberID, wire.DeviceID) {
 	return b.Member, wire.DeviceID{}
 }
 
-func (b *MemberRoleBody) carry(f *fold, _ wire.Position) {
+func (b *MemberRoleBody) carry(f *fold, by wire.Position) {
 	m, err := f.next.presentMember(b.Member)
 	if err != nil {
 		return
 	}
 	if b.Role < m.Role {
 		f.close(f.next.lowers(m, b.Role))
+	} else if by != f.entry.Position() {
+		return // a request lowers; another one has lowered it further
 	}
 	m.Role, m.Muted = b.Role, false
 	f.updateMember(m)

@@ -56,8 +56,8 @@ func (r *Roster) RoleOf(dev wire.DeviceID) Role {
 // The rules of the kind come on top.
 func (r *Roster) MayLedger(dev wire.DeviceID, kind string) bool {
 	b, ok := bodyOf(kind)
-	role := r.RoleOf(dev)
-	return ok && kind != KindGenesis && role != NoRole && role >= b.least(r)
+	d, known := r.devices.get(dev)
+	return ok && known && kind != KindGenesis && r.counts(d) && r.RoleOf(dev) >= b.least(r)
 }
 
 // NeedsApproval reports whether the device waits for an admin's approve entry.
