@@ -135,6 +135,9 @@ func (tx *Tx) migrateTable(t *table) error {
 	if err != nil {
 		return err
 	}
+	if err := tx.retype(t); err != nil {
+		return err
+	}
 	if err := tx.addColumns(t); err != nil {
 		return err
 	}
@@ -224,7 +227,7 @@ func sameReferences(old, next *layout) bool {
 			if c.target == nil {
 				continue
 			}
-			if was == nil || was.byNum[c.number] == nil || was.byNum[c.number].onDelete != c.onDelete {
+			if was == nil || !sameReference(was.byNum[c.number], c) {
 				return false
 			}
 		}
@@ -232,10 +235,14 @@ func sameReferences(old, next *layout) bool {
 	for _, t := range old.order {
 		now := next.tables[t.number]
 		for _, c := range t.columns {
-			if c.onDelete == cascade && (now == nil || now.byNum[c.number] == nil) {
+			if c.onDelete == cascade && (now == nil || !sameReference(c, now.byNum[c.number])) {
 				return false
 			}
 		}
 	}
 	return true
+}
+
+func sameReference(a, b *column) bool {
+	return a != nil && b != nil && a.onDelete == b.onDelete && a.target != nil && b.target != nil && a.target.number == b.target.number
 }
