@@ -54,7 +54,10 @@ func (r *round) follow(ctx context.Context, next membership.Opening, host *displ
 	if ok, err := f.mayPass(); err != nil || !ok {
 		return false, err
 	}
-	return true, f.cross(ctx)
+	if err := f.cross(ctx); err != nil {
+		return true, err
+	}
+	return true, r.moveTip(r.s.refs.Close(next.Epoch), f.closing) // it holds what was sealed: a host is healed with it
 }
 
 // following is one move from an epoch to the next.
