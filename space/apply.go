@@ -158,7 +158,10 @@ func (r *round) checkLedger(l *lane, e *merge.LaneEntry) (wait string, err error
 // checkSeen: what the author says it saw exists, is what everybody else saw, and
 // never goes back. It returns the greatest time in that part of the causal past.
 func (r *round) checkSeen(l *lane, seen merge.Seen) (wait string, past uint64, err error) {
-	if seen.Device == l.device.ID || seen.Device.IsZero() {
+	if seen.Device == orderDevice {
+		return r.checkOrderSeen(l, seen)
+	}
+	if seen.Device == l.device.ID {
 		return "", 0, l.wrong("it names a lane that it can't have seen")
 	}
 	if old, ok := findSeen(l.Seen, seen.Device); ok && seen.Len <= old.Len {
@@ -241,7 +244,11 @@ func (r *round) refuse(l *lane, e *merge.LaneEntry, tx *merge.Transaction, past 
 	if err != nil {
 		return "", err
 	}
-	fresh := merge.NumberCounts(tx.Number, sealed, l.Used) && !r.orderedSeen(l, tx.Number)
+	ordered, err := r.orderedSeen(l, tx.Number)
+	if err != nil {
+		return "", err
+	}
+	fresh := merge.NumberCounts(tx.Number, sealed, l.Used) && !ordered
 	l.Used = l.Used.Clone()
 	if err := l.Used.Add(tx.Number); err != nil {
 		return fmt.Sprintf("its number %d: %v", tx.Number, err), nil

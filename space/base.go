@@ -78,12 +78,12 @@ func (r *round) makeBase() error {
 	if err := batch.Flush(); err != nil {
 		return err
 	}
-	return r.keepBase(built.Manifest)
+	return r.storeBase(built.Manifest)
 }
 
-// keepBase stores a manifest as that of this device's epoch, and forgets the ones
+// storeBase stores a manifest as that of this device's epoch, and forgets the ones
 // before, with the pages that they alone had.
-func (r *round) keepBase(m *checkpoint.Manifest) error {
+func (r *round) storeBase(m *checkpoint.Manifest) error {
 	b, err := m.Encode()
 	if err != nil {
 		return err
@@ -224,6 +224,9 @@ func (r *round) resetEpoch() error {
 		if err := clearBucket(r.v, bucket, o[:]); err != nil {
 			return err
 		}
+	}
+	if err := clearOrder(r.v); err != nil {
+		return err
 	}
 	r.lanes, r.order = map[wire.DeviceID]*lane{}, nil
 	m, err := r.base()

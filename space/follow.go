@@ -69,6 +69,7 @@ type following struct {
 
 	below    map[wire.DeviceID][]gitstore.CommitRef // the lane commits below X by device, once they were needed
 	order    []gitstore.CommitRef                   // and the order's
+	ordered  []chain.Ordered                        // the entries of the order that the cut names
 	variants map[wire.DeviceID][][]byte             // entries of lanes that were signed in two variants
 }
 
@@ -127,7 +128,7 @@ func (f *following) readCut(host *display) error {
 			return err
 		}
 	}
-	ok, err := f.r.orderReaches(f)
+	ok, err := f.cutOrder()
 	if !ok && err == nil {
 		f.lacks = append(f.lacks, fmt.Sprintf("%d entries of the order", f.next.Cut.Order.Len))
 	}
@@ -241,12 +242,19 @@ func (f *following) cross(ctx context.Context) error {
 	if err := r.applyAll(ctx); err != nil {
 		return err
 	}
-	before := r.usedNumbers()
+	before, err := r.usedNumbers()
+	if err != nil {
+		return err
+	}
 	own, err := f.unsealedOwn()
 	if err != nil {
 		return err
 	}
-	if f.dirty(own) {
+	anew, err := r.endOrder(f.ordered)
+	if err != nil {
+		return err
+	}
+	if anew || f.dirty(own) {
 		if err := f.refold(ctx); err != nil {
 			return err
 		}
@@ -277,13 +285,16 @@ func (f *following) cross(ctx context.Context) error {
 	if err := r.useSchema(r.lastRoster().Head().Number); err != nil {
 		return err
 	}
-	return r.reissue(own)
+	if err := r.reissue(own); err != nil {
+		return err
+	}
+	return r.layOrdered()
 }
 
 // dirty reports whether the view holds something that the cut does not name.
 func (f *following) dirty(own []*unsealedTx) bool {
 	waits := func(tx *unsealedTx) bool { return tx.row.State == view.Local }
-	if len(f.variants) > 0 || f.r.orderBeyond(f.next.Cut.Order) || slices.ContainsFunc(own, waits) {
+	if len(f.variants) > 0 || slices.ContainsFunc(own, waits) {
 		return true
 	}
 	for id, l := range f.r.lanes {
@@ -319,8 +330,8 @@ func (f *following) refold(ctx context.Context) error {
 		}
 		l.changed = true
 	}
-	if err := r.refoldOrder(f); err != nil {
-		return err
+	if anew, err := r.endOrder(f.ordered); err != nil || anew {
+		return errors.Join(err, fmt.Errorf("folding epoch %d anew: the order", r.me.Epoch.Number))
 	}
 	return r.applyAll(ctx)
 }
@@ -377,11 +388,15 @@ func (r *round) used(id wire.DeviceID) merge.Ranges {
 	return merge.Ranges{}
 }
 
-// usedNumbers are the numbers with effect in this epoch so far, by device.
-func (r *round) usedNumbers() map[wire.DeviceID]merge.Ranges {
+// usedNumbers are the numbers that were used in this epoch so far, by device.
+func (r *round) usedNumbers() (map[wire.DeviceID]merge.Ranges, error) {
 	out := map[wire.DeviceID]merge.Ranges{}
 	for id, l := range r.lanes {
-		out[id] = l.Used
+		ordered, err := r.orderedNumbers(id)
+		if err != nil {
+			return nil, err
+		}
+		out[id] = l.Used.Union(ordered)
 	}
-	return out
+	return out, nil
 }

@@ -133,7 +133,10 @@ func appliedLanes(v *view.Tx) ([]merge.Seen, error) {
 	if err != nil {
 		return nil, err
 	}
-	var out []merge.Seen
+	out, err := appliedOrder(v, me.Epoch.O)
+	if err != nil {
+		return nil, err
+	}
 	for st, err := range laneStates(v, me.Epoch.O) {
 		if err != nil {
 			return nil, err

@@ -246,7 +246,7 @@ var forgeries = []forgery{
 	{name: "tree-tip-of-the-ledger", words: "ignoring", do: func(f *forger, _ *person) {
 		f.h.set(f.ref(), f.h.commitTree(f.h.git("rev-parse", "main^{tree}"), f.h.refs()[f.ref()], f.h.refs()["refs/heads/main"]))
 	}},
-	{name: "ordered-entry", words: "upgrade needed", do: func(f *forger, _ *person) {
+	{name: "ordered-entry", words: "is held", do: func(f *forger, _ *person) {
 		order := f.h.ref("/order")
 		m := f.message(wire.LogHead{Len: 1, Root: wire.Hash{1}})
 		m.Kind = chain.Order

@@ -19,6 +19,7 @@ import (
 const (
 	bucketOrder       = "order"        // O → orderState
 	bucketOrderNumber = "order-number" // O ‖ device → merge.Ranges: numbers of its transactions, with effect or not
+	bucketOrderAt     = "order-at"     // O ‖ device ‖ number → index of the entry that used it
 	bucketOrderOwn    = "order-own"    // O ‖ index → IDs of the own transactions in the entry
 	bucketOrderBase   = "order-base"   // table ‖ row → the row as the order alone has it, see orderpending.go
 )
@@ -100,7 +101,7 @@ func (c *orderLog) save(v *view.Tx, o wire.Hash) (err error) {
 // clearOrder forgets what was read of all orders, to read it anew. Rows are cleared
 // with it, so there is nothing left to put back under those that wait.
 func clearOrder(v *view.Tx) error {
-	for _, bucket := range []string{bucketOrder, bucketOrderNumber, bucketOrderOwn, bucketOrderBase} {
+	for _, bucket := range []string{bucketOrder, bucketOrderNumber, bucketOrderAt, bucketOrderOwn, bucketOrderBase} {
 		if err := clearBucket(v, bucket, nil); err != nil {
 			return err
 		}
@@ -201,6 +202,7 @@ func (r *round) orderPieces(c *orderLog, ref string, commits []gitstore.CommitRe
 	out := orderRead{was: c.Ahead}
 	c.Ahead = nil
 	read := map[wire.ObjectID][]byte{}
+	closed := r.closings(ref, commits)
 	for _, commit := range commits {
 		v, err := r.verified(commit, chain.Order, r.roster().Device)
 		if err == nil {
@@ -218,7 +220,9 @@ func (r *round) orderPieces(c *orderLog, ref string, commits []gitstore.CommitRe
 			entries, err = r.orderEntries(v, read)
 		}
 		if err != nil {
-			r.warn("%s: ignoring commit %.10s: %v", ref, commit.ID, firstLine(err.Error()))
+			if !closed { // below a closing commit lie all the lanes
+				r.warn("%s: ignoring commit %.10s: %v", ref, commit.ID, firstLine(err.Error()))
+			}
 			continue
 		}
 		out.pieces, out.of = append(out.pieces, chain.Piece{Commit: v, Entries: entries}), append(out.of, commit)

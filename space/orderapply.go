@@ -3,6 +3,7 @@ package space
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/espace-git/espace-git/chain"
 	"github.com/espace-git/espace-git/internal/wire"
@@ -110,7 +111,7 @@ func (r *round) appliedEntry(c *orderLog, stored []byte) error {
 // applyOrderedTx folds one transaction or notes why it has no effect. That depends
 // on what stands before it in the order, and on nothing else.
 func (r *round) applyOrderedTx(at *orderedAt, tx *merge.Transaction) error {
-	again, err := r.useNumber(at.device.ID, tx.Number)
+	again, err := r.useNumber(at.device.ID, tx.Number, at.index)
 	if err != nil {
 		return err
 	}
@@ -133,7 +134,7 @@ func (r *round) applyOrderedTx(at *orderedAt, tx *merge.Transaction) error {
 // useNumber takes a number for good, and reports whether it was taken before, in
 // the order or in the sealed state. Those of transactions without effect are taken
 // too, so that no verdict changes with another.
-func (r *round) useNumber(d wire.DeviceID, number uint64) (again bool, err error) {
+func (r *round) useNumber(d wire.DeviceID, number, index uint64) (again bool, err error) {
 	key := laneKey(r.epoch().O, d)
 	var used merge.Ranges
 	if _, err := getValue(r.v, bucketOrderNumber, key, &used); err != nil {
@@ -145,6 +146,9 @@ func (r *round) useNumber(d wire.DeviceID, number uint64) (again bool, err error
 	}
 	if err := used.Add(number); err != nil {
 		return true, nil // more gaps than anybody has by accident: see wire.MaxRanges
+	}
+	if err := putValue(r.v, bucketOrderAt, slices.Concat(key, wire.U64(number)), index); err != nil {
+		return false, err
 	}
 	return false, putValue(r.v, bucketOrderNumber, key, used)
 }

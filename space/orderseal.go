@@ -1,28 +1,95 @@
 package space
 
 import (
+	"crypto/ed25519"
+	"errors"
+	"fmt"
+	"slices"
+
 	"github.com/espace-git/espace-git/chain"
 	"github.com/espace-git/espace-git/internal/wire"
 	"github.com/espace-git/espace-git/merge"
 	"github.com/espace-git/espace-git/view"
 )
 
-// orderNumbers gives the numbers that the order of an epoch has used, by device: a
-// seal adds them to the sealed ones.
-func orderNumbers(v *view.Tx, o wire.Hash, fn func(wire.DeviceID, merge.Ranges) error) error {
-	for pair, err := range v.Each(bucketOrderNumber, o[:]) {
+// sealedNumbers are the numbers of a device that a seal has counted.
+func (r *round) sealedNumbers(d wire.DeviceID) (merge.Ranges, error) { return loadSealed(r.v, d) }
+
+// orderedNumbers are those that a device has used in the order of this epoch. A seal
+// adds them to the sealed ones.
+func (r *round) orderedNumbers(d wire.DeviceID) (used merge.Ranges, err error) {
+	_, err = getValue(r.v, bucketOrderNumber, laneKey(r.epoch().O, d), &used)
+	return used, err
+}
+
+// orderedSeen reports whether a number of a lane's device stands in the part of the
+// order that the lane has seen.
+func (r *round) orderedSeen(l *lane, number uint64) (bool, error) {
+	seen, ok := findSeen(l.Seen, orderDevice)
+	used, err := r.orderedNumbers(l.device.ID)
+	if err != nil || !ok || !used.Has(number) {
+		return false, err
+	}
+	var at uint64
+	found, err := getValue(r.v, bucketOrderAt, slices.Concat(laneKey(r.epoch().O, l.device.ID), wire.U64(number)), &at)
+	return found && at < seen.Len, err
+}
+
+// cutOrder reads what a seal names of the order; false if it is not here.
+func (f *following) cutOrder() (bool, error) {
+	r, head := f.r, f.next.Cut.Order
+	if head.Len == 0 {
+		return true, nil
+	}
+	if err := f.look(); err != nil {
+		return false, err
+	}
+	var pieces []chain.Piece
+	read := map[wire.ObjectID][]byte{}
+	for _, c := range f.order {
+		v, err := r.verified(c, chain.Order, r.roster().Device)
 		if err != nil {
-			return err
+			continue
 		}
-		var used merge.Ranges
-		if err := wire.UnmarshalCBOR(pair.Value, &used); err != nil {
-			return err
+		entries, err := r.orderEntries(v, read)
+		if err != nil {
+			continue
 		}
-		if err := fn(wire.DeviceID(pair.Key[len(o):]), used); err != nil {
-			return err
+		pieces = append(pieces, chain.Piece{Commit: v, Entries: entries})
+	}
+	key := func(id wire.DeviceID) (ed25519.PublicKey, bool) {
+		d, ok := r.roster().Device(id)
+		return d.Key, ok
+	}
+	var err error
+	f.ordered, _, err = chain.ReadOrderCut(r.s.id, r.epoch().O, key, head, pieces, r.authored)
+	if errors.Is(err, chain.ErrNoCut) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// orderEnd is where a seal by this device ends the order: at what was applied and a
+// commit says exactly.
+func (r *round) orderEnd() (wire.LogHead, wire.ObjectID, error) {
+	c, err := r.loadOrder()
+	if err != nil {
+		return wire.LogHead{}, wire.ObjectID{}, err
+	}
+	ref, head := r.s.refs.Order(r.epoch()), c.reader.Cut()
+	commits, err := r.s.repo.Commits(known(r.tips[ref]), nil, maxCommits)
+	if err != nil {
+		return head, wire.ObjectID{}, fmt.Errorf("the order: %w", err)
+	}
+	for _, c := range slices.Backward(commits) {
+		if v, err := r.verified(c, chain.Order, r.roster().Device); err == nil && *v.Log == head {
+			return head, c.ID, nil
 		}
 	}
-	return nil
+	if head.Len > 0 {
+		return head, wire.ObjectID{}, fmt.Errorf("the order: no commit says its %d entries", head.Len)
+	}
+	return head, r.tips[ref], nil
 }
 
 // endOrder brings what was applied of the order to exactly the entries of a cut, as
@@ -90,7 +157,7 @@ func (r *round) settleOwn(cut []chain.Ordered) error {
 			covered[e.Transactions[i].ID] = true
 		}
 	}
-	rows, err := r.v.OrderedJournal(view.Pushed, view.Witnessed)
+	rows, err := r.v.OrderedJournal(view.Local, view.Witnessed)
 	if err != nil {
 		return err
 	}

@@ -235,7 +235,11 @@ type restamp struct{ old, settled merge.Stamp }
 
 func (r *round) newSettling(l *lane) (*settling, error) {
 	sealed, err := loadSealed(r.v, r.me.Device)
-	used := l.Used.Union(r.orderedNumbers(r.me.Device))
+	if err != nil {
+		return nil, err
+	}
+	ordered, err := r.orderedNumbers(r.me.Device)
+	used := l.Used.Union(ordered)
 	return &settling{r: r, sealed: sealed, used: used, last: max(sealed.Max(), used.Max())}, err
 }
 

@@ -39,6 +39,9 @@ func (f *following) unsealedOwn() (out []*unsealedTx, err error) {
 	head, _ := f.next.Cut.Lane(r.me.Device)
 	clean := f.variants[r.me.Device] == nil && r.lanes[r.me.Device] != nil && r.lanes[r.me.Device].log.Len() <= head.Len
 	for _, row := range rows {
+		if row.Ordered {
+			continue // endOrder's
+		}
 		if clean && row.State != view.Local && r.used(r.me.Device).Has(row.Number) {
 			continue // it is in the cut
 		}
@@ -84,11 +87,15 @@ func (s *shownRows) Refers(table, column uint32) (uint32, bool) { return s.v.Cas
 // sealReceipts raises what the cut covers to sealed, for good. What it does not
 // cover was never there: its author issues it again.
 func (r *round) sealReceipts(before map[wire.DeviceID]merge.Ranges, own []*unsealedTx) error {
+	after, err := r.usedNumbers()
+	if err != nil {
+		return err
+	}
 	for id, had := range before {
 		if id == r.me.Device {
 			continue
 		}
-		now := r.used(id)
+		now := after[id]
 		for span := range had.All() {
 			for n := span.First; n <= span.Last; n++ {
 				if now.Has(n) {
@@ -116,7 +123,10 @@ func (r *round) sealReceipts(before map[wire.DeviceID]merge.Ranges, own []*unsea
 // sealNumbers adds what had effect in this epoch to the numbers that count for ever.
 func (r *round) sealNumbers() error {
 	for id, l := range r.lanes {
-		ordered := r.orderedNumbers(id)
+		ordered, err := r.orderedNumbers(id)
+		if err != nil {
+			return err
+		}
 		if l.Used.Len() == 0 && ordered.Len() == 0 {
 			continue
 		}
@@ -182,7 +192,7 @@ func (r *round) leave() error {
 			return err
 		}
 	}
-	return clearBucket(r.v, bucketSeen, nil)
+	return errors.Join(clearOrder(r.v), clearBucket(r.v, bucketSeen, nil))
 }
 
 func clearBucket(v *view.Tx, bucket string, prefix []byte) error {

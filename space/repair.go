@@ -35,6 +35,9 @@ func (s *Space) gitLacks(ctx context.Context) (lacks []string, err error) {
 				return err
 			}
 		}
+		if err := a.order(); err != nil {
+			return err
+		}
 		lacks = a.lacks
 		return nil
 	})

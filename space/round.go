@@ -230,7 +230,7 @@ func (r *round) readEpoch(ctx context.Context, host *display) error {
 	}
 	ref := r.s.refs.Order(r.epoch())
 	if tip, ok := host.tip(ref); ok {
-		if err := r.readOrder(ref, tip); err != nil {
+		if err := r.followOrder(ref, tip); err != nil {
 			return err
 		}
 	}
@@ -248,32 +248,6 @@ func (r *round) tellWaiting() {
 			r.warn("%s waits for approval: compare the words of `espace-git member words %q`, then `espace-git member approve %q`", name, name, name)
 		}
 	}
-}
-
-// readOrder follows the chain that all devices write. Nothing of this format
-// version writes to it after genesis, so an entry in it is reported and left.
-func (r *round) readOrder(ref string, tip wire.ObjectID) error {
-	if tip == r.tips[ref] {
-		return nil
-	}
-	commits, stands, err := r.advance(ref, tip, "the order")
-	if err != nil || !stands {
-		return err
-	}
-	var anchor wire.ObjectID
-	for _, c := range commits {
-		v, err := r.verified(c, chain.Order, r.roster().Device)
-		if err == nil {
-			anchor = c.ID
-		}
-		switch {
-		case err != nil:
-			r.warn("%s: ignoring commit %.10s: %v", ref, c.ID, err)
-		case v.Log.Len > 0:
-			r.warn("upgrade needed: %s wrote an ordered transaction, which this version does not read", r.deviceName(v.Device))
-		}
-	}
-	return r.moveTip(ref, anchor)
 }
 
 // readLanes reads the lanes of this device's epoch, and applies what can be applied.
@@ -351,12 +325,15 @@ func (r *round) clockBack() error {
 		}
 		r.clock.observe(l.Past)
 	}
-	rows, err := r.v.PendingJournal(0)
+	rows, err := r.pending()
 	if err != nil {
 		return err
 	}
 	for _, row := range rows {
 		r.clock.observe(row.Time)
+	}
+	if err := r.observeOrder(); err != nil {
+		return err
 	}
 	return r.clock.save(r.v)
 }

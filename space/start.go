@@ -363,7 +363,7 @@ func (im *importing) begin(m *checkpoint.Manifest, o offer) error {
 	if err := r.me.save(r.v); err != nil {
 		return err
 	}
-	if err := r.keepBase(m); err != nil {
+	if err := r.storeBase(m); err != nil {
 		return err
 	}
 	if err := seenChanged(r.v); err != nil {

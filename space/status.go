@@ -143,7 +143,7 @@ func (s *Space) Log(ctx context.Context, q LogQuery) ([]LogEntry, error) {
 func (s *Space) Pending(ctx context.Context) ([]LogEntry, error) {
 	out := []LogEntry{}
 	err := s.look(ctx, func(r *round) error {
-		rows, err := r.v.PendingJournal(0)
+		rows, err := r.pending()
 		if err != nil {
 			return err
 		}

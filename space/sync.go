@@ -26,7 +26,7 @@ type SyncResult struct {
 }
 
 // maxTries bounds how often a round is begun anew because somebody was faster.
-const maxTries = 6
+const maxTries = 40
 
 // Sync exchanges what is new with the host: fetch, verify, fold, push. It lets
 // newcomers in, puts back what the host lost, and keeps evidence of what was
@@ -75,6 +75,9 @@ func (s *Space) syncLocked(ctx context.Context, res *SyncResult) error {
 		}
 		if tries > maxTries {
 			return withViolations(found, join(ErrConflict, errors.New("the host kept changing: try again")))
+		}
+		if err := giveWay(ctx, tries); err != nil {
+			return withViolations(found, err)
 		}
 	}
 	if res.refused != nil {
@@ -190,7 +193,7 @@ func (r *round) write(b *gitstore.Batch, shown *display) ([]gitstore.RefUpdate, 
 	if r.behind() || r.hidden != "" {
 		return updates, nil // nothing is pushed under an epoch known to be sealed
 	}
-	for _, make := range []func(*gitstore.Batch, map[string]wire.ObjectID) (gitstore.RefUpdate, error){r.keysUpdate, r.stateUpdate, r.laneUpdate} {
+	for _, make := range []func(*gitstore.Batch, map[string]wire.ObjectID) (gitstore.RefUpdate, error){r.keysUpdate, r.stateUpdate, r.laneUpdate, r.orderUpdate} {
 		u, err := make(b, host)
 		if err != nil {
 			return nil, err
@@ -280,6 +283,13 @@ func (r *round) readOwn(ctx context.Context, shown map[string]wire.ObjectID) err
 			}
 		case n.Kind == wire.RefLane && n.Device == r.me.Device:
 			if err := r.readOwnLane(ctx, ref, tip); err != nil {
+				return err
+			}
+		case n.Kind == wire.RefOrder:
+			if err := r.followOrder(ref, tip); err != nil {
+				return err
+			}
+			if err := r.settled(ctx); err != nil {
 				return err
 			}
 		default:

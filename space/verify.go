@@ -89,6 +89,9 @@ func (a *audit) run(ctx context.Context) (err error) {
 		}
 		a.s.opts.Progress(Progress{Phase: "verifying lanes", Done: int64(a.res.Lanes)})
 	}
+	if err := a.order(); err != nil {
+		return err
+	}
 	problems, err := a.v.Check()
 	a.res.Problems = append(a.res.Problems, problems...)
 	if err != nil {
@@ -242,6 +245,9 @@ func (s *Space) rebuild(ctx context.Context, v *view.Tx) error {
 			local.refs[ref] = tip
 			delete(r.tips, ref)
 		}
+	}
+	if err := r.rebuildOrder(); err != nil {
+		return err
 	}
 	if err := r.readLanes(ctx, local); err != nil {
 		return err

@@ -119,13 +119,13 @@ func (tx *Tx) PendingOrdered(maxBytes int) (rows []JournalRow, err error) {
 	return tx.pending("seen < 0", maxBytes)
 }
 
-// OrderedJournal returns the transactions that are Ordered and in one of two states,
-// oldest first.
+// OrderedJournal returns the transactions that are Ordered and whose state is from a
+// to b, oldest first.
 func (tx *Tx) OrderedJournal(a, b State) (rows []JournalRow, err error) {
 	if err := tx.may(false); err != nil {
 		return nil, err
 	}
-	err = tx.c.each("SELECT "+journalColumns+" FROM journal$ WHERE seen < 0 AND state IN (?1, ?2) ORDER BY seq", []any{int64(a), int64(b)},
+	err = tx.c.each("SELECT "+journalColumns+" FROM journal$ WHERE seen < 0 AND state BETWEEN ?1 AND ?2 ORDER BY seq", []any{int64(a), int64(b)},
 		func(s *sqlite3.Stmt) error {
 			rows = append(rows, scanJournal(s))
 			return nil
