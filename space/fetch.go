@@ -78,8 +78,8 @@ func (s *Space) patternsOf(me self, roster *membership.Roster) []string {
 	out := append(s.obstacles(epochs[len(epochs)-1]), s.refs.Ledger)
 	for i, e := range epochs {
 		out = append(out, s.refs.Keys(e))
-		if i > 0 {
-			out = append(out, s.refs.Close(e))
+		if e.Number > 0 {
+			out = append(out, s.refs.Close(e), s.refs.State(e, me.Device))
 		}
 		if i == 0 || i == len(epochs)-1 {
 			out = append(out, s.refs.Order(e), s.refs.Lanes(e)+"*")

@@ -3,8 +3,10 @@ package space
 import (
 	"context"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/espace-git/espace-git/gitstore"
@@ -108,11 +110,39 @@ func (r *round) rivals(at, tip wire.ObjectID) bool {
 	return lr.split != nil
 }
 
+// heldRefs is where all refs of the space stand, as far as they were verified here. Of
+// the epochs that are over the closing commits hold the lanes and orders, and what
+// was released is not brought back (DESIGN 1, 6).
+func (s *Space) heldRefs(ctx context.Context) (map[string]wire.ObjectID, error) {
+	out := map[string]wire.ObjectID{}
+	err := s.look(ctx, func(r *round) error {
+		for past, err := range r.v.Each(bucketPast, nil) {
+			if err != nil {
+				return err
+			}
+			n, ok := s.refs.Parse(string(past.Key))
+			if ok && n.Kind != wire.RefLane && n.Kind != wire.RefOrder && !r.released(n) {
+				out[string(past.Key)] = wire.ObjectID(past.Value)
+			}
+		}
+		maps.Copy(out, r.tips)
+		return nil
+	})
+	return out, err
+}
+
+// released: nobody keeps the epoch of this ref any more.
+func (r *round) released(n wire.RefName) bool {
+	number, _, _ := strings.Cut(n.EpochName, "-")
+	epoch, err := strconv.ParseUint(number, 10, 64)
+	return err != nil || r.roster() != nil && epoch < r.roster().Kept()
+}
+
 // lacking plans what a remote gets: whatever it lacks of what was verified, forward
 // or under a lease on what it shows. What stands on it there is left: reading takes
 // what is signed of it.
-func (r *round) lacking(shown *display) (updates []gitstore.RefUpdate) {
-	for ref, tip := range r.tips {
+func (r *round) lacking(refs map[string]wire.ObjectID, shown *display) (updates []gitstore.RefUpdate) {
+	for ref, tip := range refs {
 		at := shown.at(ref)
 		if !r.s.repo.Has(tip) {
 			continue // damage of this disk (repair.go)
@@ -168,18 +198,17 @@ func (b *brought) err() error {
 // bring gives a remote everything that it lacks of what was verified here, by whoever
 // signed it. Nothing is pushed where something else stands than this space.
 func (s *Space) bring(ctx context.Context, remote gitstore.Remote, met bool) (*brought, error) {
-	var tips map[string]wire.ObjectID
-	err := s.look(ctx, func(r *round) error { tips = r.tips; return nil })
+	refs, err := s.heldRefs(ctx)
 	if err != nil {
 		return nil, err
 	}
-	shown, err := s.showAll(ctx, remote, tips)
+	shown, err := s.showAll(ctx, remote, refs)
 	if err != nil {
 		return nil, err
 	}
 	var updates []gitstore.RefUpdate
 	err = s.look(ctx, func(r *round) error {
-		updates = r.lacking(shown)
+		updates = r.lacking(refs, shown)
 		_, err := r.whose(shown, met)
 		return err
 	})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/espace-git/espace-git/gitstore"
 	"github.com/espace-git/espace-git/internal/wire"
@@ -49,10 +50,9 @@ func (s *Space) takeFrom(ctx context.Context, res *SyncResult, a *asked, primary
 		before, length := maps.Clone(r.tips), r.ledger.len()
 		further := r.further(a.shown)
 		if !ledger {
-			delete(further.refs, s.refs.Ledger)
+			further.hide(s.refs.Ledger)
 		}
-		maps.DeleteFunc(r.tips, func(ref string, _ wire.ObjectID) bool { _, ok := further.tip(ref); return !ok })
-		if maps.Equal(r.tips, further.refs) {
+		if !r.goesOn(further) {
 			return nil
 		}
 		if err := r.read(ctx, further); err != nil {
@@ -81,7 +81,18 @@ func (s *Space) takeFrom(ctx context.Context, res *SyncResult, a *asked, primary
 	return t, nil
 }
 
-// further is what a remote shows that goes on from what was verified, or is new.
+// goesOn: something of it is not known yet.
+func (r *round) goesOn(shown *display) bool {
+	for ref, at := range shown.refs {
+		if r.tips[ref] != at {
+			return true
+		}
+	}
+	return false
+}
+
+// further is what a remote shows that goes on from what was verified, or is new. It
+// was asked for no more than that: what a mirror lacks it did not take back.
 func (r *round) further(shown *display) *display {
 	out := &display{refs: map[string]wire.ObjectID{}, failed: map[string]error{}}
 	for ref, at := range shown.refs {
@@ -90,12 +101,22 @@ func (r *round) further(shown *display) *display {
 			continue
 		}
 		if last.IsZero() {
-			out.refs[ref] = at
+			out.show(ref, at)
 		} else if rel := r.s.relate(last, at); rel == same || rel == ahead {
-			out.refs[ref] = at
+			out.show(ref, at)
 		}
 	}
 	return out
+}
+
+func (d *display) show(ref string, at wire.ObjectID) {
+	d.refs[ref] = at
+	d.patterns = append(d.patterns, ref)
+}
+
+func (d *display) hide(ref string) {
+	delete(d.refs, ref)
+	d.patterns = slices.DeleteFunc(d.patterns, func(p string) bool { return p == ref })
 }
 
 // otherBranch keeps what a mirror shows of another branch of the ledger as evidence.
@@ -138,8 +159,7 @@ func (s *Space) hides(ctx context.Context, res *SyncResult, a *asked, t *took) (
 		if err != nil {
 			return err
 		}
-		maps.DeleteFunc(r.tips, func(ref string, _ wire.ObjectID) bool { _, ok := t.refs[ref]; return !ok })
-		updates = r.lacking(shown)
+		updates = r.lacking(t.refs, shown)
 		for _, u := range updates {
 			if err := r.tellHidden(a, u); err != nil {
 				return err

@@ -358,3 +358,47 @@ func TestRemotePromotedWhileAnotherProposes(t *testing.T) {
 	}
 	st.converge(1)
 }
+
+// After seals, too, one clone is enough: the closing commits hold what is over, and
+// who is an epoch behind, or comes new, finds all it needs.
+func TestHealWipedHostAfterSeals(t *testing.T) {
+	for who := range 2 {
+		t.Run([]string{"alice", "bob"}[who], func(t *testing.T) {
+			st, people := newMirrorStory(t, "alice", "bob", "carol")
+			alice, bob, carol := people[0], people[1], people[2]
+			m := st.mirror(people[who], "backup", false)
+			for i := range 2 {
+				bob.insert(space.Row{"title": "of bob", "points": i})
+				st.sync(bob)
+				if _, err := alice.s.Seal(t.Context(), space.SealOptions{}); err != nil {
+					t.Fatal(err)
+				}
+				for _, p := range []*person{bob, alice, bob} {
+					st.sync(p)
+				}
+			}
+			carol.insert(space.Row{"title": "written two epochs ago"})
+			st.host.wipe()
+			if _, _, err := people[who].s.Heal(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			st.host.git("fsck", "--full", "--strict")
+			// A state is with its maker only; others make theirs when somebody needs one.
+			if _, _, err := alice.s.Heal(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			st.sync(alice)
+			st.sync(people[who])
+			for ref, id := range st.host.refs() {
+				if m.refs()[ref] != id && !strings.Contains(ref, "/state/") {
+					t.Errorf("%s of the mirror is at %q, of the host at %s", ref, m.refs()[ref], id)
+				}
+			}
+			dave := newPerson(t, "dave")
+			dave.join(alice.invite())
+			st.people = append(st.people, dave)
+			st.reopen(dave)
+			st.converge(4)
+		})
+	}
+}
