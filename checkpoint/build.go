@@ -39,6 +39,7 @@ type Builder struct {
 
 	place  Place
 	cutter hash.Hash
+	buf    []byte
 	old    map[wire.Hash]*PageRef // by sum
 	rand   io.Reader
 
@@ -93,14 +94,14 @@ func (b *Builder) add(key, value []byte) error {
 // whatever the size of records. It depends on nothing before the record: after a
 // change pages soon end where they did (spec/checkpoint.md §2).
 func (b *Builder) ends(key, value []byte) bool {
-	var sum [sha256.Size]byte
 	b.cutter.Reset()
-	b.cutter.Write(wire.U64(uint64(len(key))))
+	b.buf = binary.BigEndian.AppendUint64(b.buf[:0], uint64(len(key)))
+	b.cutter.Write(b.buf)
 	b.cutter.Write(key)
 	b.cutter.Write(value)
-	b.cutter.Sum(sum[:0])
+	b.buf = b.cutter.Sum(b.buf[:0])
 	n := uint64(recordSize(key, value))
-	return n >= BigValue || binary.BigEndian.Uint64(sum[:]) < n<<48
+	return n >= BigValue || binary.BigEndian.Uint64(b.buf) < n<<48
 }
 
 // flush ends the page, if it has records.

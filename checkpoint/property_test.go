@@ -2,11 +2,14 @@ package checkpoint
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/espace-git/espace-git/seal"
 )
 
 // drawState draws records of very different sizes.
@@ -145,5 +148,33 @@ func TestReusedOnlyWithinTheSpace(t *testing.T) {
 	before := build(t, Place{Space: nextPlace.Epoch, Epoch: testPlace.Epoch}, nil, records)
 	if news := (host{}).take(build(t, testPlace, before.Manifest, records)); news == 0 {
 		t.Error("a page of another space is used again")
+	}
+}
+
+// TestMostPages: a manifest with as many pages as there may be fits into a box; one
+// more is refused before anything else is looked at.
+func TestMostPages(t *testing.T) {
+	m := &Manifest{Place: testPlace, Records: MaxPages + 1, Bytes: 1 << 40, Pages: make([]PageRef, MaxPages+1)}
+	r := testRand("pages")
+	for i := range m.Pages {
+		key, err := seal.NewKey(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := PageRef{First: fmt.Appendf(nil, "r%024d", i), Key: key, Length: 64 << 10}
+		r.Read(p.Hash[:])
+		r.Read(p.Sum[:])
+		m.Pages[i] = p
+	}
+	tooMany, err := m.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Decode(tooMany); !errors.Is(err, ErrMalformed) {
+		t.Errorf("%d pages: %v", len(m.Pages), err)
+	}
+	m.Pages = m.Pages[:MaxPages]
+	if u := through(t, m); len(u.Blobs()) != MaxPages {
+		t.Errorf("%d pages came through", len(u.Blobs()))
 	}
 }
