@@ -39,8 +39,10 @@ func checkCounter(t *rapid.T, c Counter, want *big.Int) {
 	}
 }
 
-func TestCounter(t *testing.T) {
-	testDriver(t, driver[*Counter, int64]{
+func TestCounter(t *testing.T) { testDriver(t, counterDriver()) }
+
+func counterDriver() driver[*Counter, int64] {
+	return driver[*Counter, int64]{
 		fresh:  func() *Counter { return new(Counter) },
 		apply:  func(c *Counter, _ Stamp, delta int64) { c.Add(delta) },
 		edit:   func(t *rapid.T, c *Counter, _ Stamp) (int64, bool) { return deltaGen().Draw(t, "delta"), true },
@@ -60,7 +62,7 @@ func TestCounter(t *testing.T) {
 			checkCounter(t, *c, want)
 		},
 		once: true,
-	})
+	}
 }
 
 // Counters are a group: parts may be summed apart, and a delta taken back.

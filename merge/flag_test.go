@@ -38,8 +38,10 @@ func checkFlag(t *rapid.T, base, f *Flag, done []written[*FlagChange]) {
 	}
 }
 
-func TestFlag(t *testing.T) {
-	testDriver(t, driver[*Flag, *FlagChange]{
+func TestFlag(t *testing.T) { testDriver(t, flagDriver()) }
+
+func flagDriver() driver[*Flag, *FlagChange] {
+	return driver[*Flag, *FlagChange]{
 		fresh: func() *Flag { return new(Flag) },
 		apply: (*Flag).Apply,
 		edit: func(t *rapid.T, f *Flag, _ Stamp) (*FlagChange, bool) {
@@ -62,7 +64,7 @@ func TestFlag(t *testing.T) {
 			return &again, ok
 		},
 		check: checkFlag,
-	})
+	}
 }
 
 func TestFlagEnableWins(t *testing.T) {

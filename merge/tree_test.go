@@ -198,7 +198,9 @@ func (e *treeEdit) hostile() {
 	}
 }
 
-func nameGen() *rapid.Generator[string] { return rapid.SampledFrom([]string{"a", "b", "a (2)", "c.txt"}) }
+func nameGen() *rapid.Generator[string] {
+	return rapid.SampledFrom([]string{"a", "b", "a (2)", "c.txt"})
+}
 
 func editTree(guesses bool) func(t *rapid.T, tree *Tree, stamp Stamp) (*TreeChange, bool) {
 	return func(t *rapid.T, tree *Tree, stamp Stamp) (*TreeChange, bool) {
