@@ -128,6 +128,13 @@ func (s *story) fork() *story {
 	return &c
 }
 
+// in is a fork for a subtest.
+func (s *story) in(t testing.TB) *story {
+	c := s.fork()
+	c.t = t
+	return c
+}
+
 func (s *story) try(author string, d Draft) ([]byte, error) {
 	d.Signer, d.Time = testKey(author), s.tick()
 	env, err := s.r.Propose(d)
