@@ -23,6 +23,10 @@ var ErrNoCut = errors.New("the cut cannot be read")
 //	0 … 4 ─ junk ─┤                and no other. A LaneReader stops where it meets
 //	              └ 5:z ─ 6:w      both; the cut says which one was sealed
 //
+// Work is bounded, so that a device which signs thousands of variants afterwards
+// could keep its cut from being read: offer what lies below the closing commit
+// first, which its author could read, and all else only where that lacks something.
+//
 // An empty cut needs no commit: by may be unset.
 func ReadCut(space, epoch wire.Hash, key ed25519.PublicKey, head wire.LogHead, pieces []Piece) (entries [][]byte, by Verified, err error) {
 	place := Place{Lane, space, epoch, wire.DeviceIDOf(key)}

@@ -2,7 +2,6 @@ package hooks_test
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"testing"
 
@@ -65,8 +64,7 @@ func TestHookRefusesXOutsideSeal(t *testing.T) {
 	})
 	t.Run("lost-try-X-replayed", func(t *testing.T) {
 		w := busyWorld(t)
-		lost := *w
-		lost.entries = slices.Clone(w.entries)
+		lost := w.branch()
 		old := lost.sealAt("alice", &membership.RotateBody{}, cutOf(w), []wire.ObjectID{w.tip(w.order())}, nil).x()
 		w.add(w.draft("alice", &membership.MemberRoleBody{Member: wire.MemberIDOf(deviceOf("vera")), Role: membership.Editor}))
 		s := w.rotate("alice")
@@ -172,8 +170,7 @@ func TestHookSealsForksAndJunk(t *testing.T) {
 	alice := w.lane("alice")
 	sides := w.forkLane("alice", "x", "y")
 	w.logs[alice].Append([]byte("y"))
-	branch := *w
-	branch.entries, branch.logs = slices.Clone(w.entries), maps.Clone(w.logs)
+	branch := w.branch()
 	cut, tips, refs := branch.cutHere()
 	for i, tip := range tips {
 		if tip == w.tip(alice) {

@@ -24,7 +24,7 @@
 //	hooks.go    Check, its rules, and the lines of pre-receive
 //	repo.go     what it needs of a repository; quarantine.go opens a push
 //	walk.go     new commits, and what was there before
-//	ledger.go   main; epoch.go: the epochs that it opens
+//	ledger.go   main; resolve.go: the end of a fork; epoch.go: the epochs
 //	seal.go     closing commits and cuts
 //	log.go      lanes and the order; memo.go spares reading them again
 //	keys.go     wraps; stored.go: state and files

@@ -48,7 +48,7 @@ func (c *check) ended(o membership.Opening) epoch {
 
 // isNew reports whether the push brings the entry that opens an epoch.
 func (c *check) isNew(o membership.Opening) bool {
-	return c.before == nil || o.At > c.before.Head().Number
+	return c.before == nil || !c.before.Holds(wire.Position{Number: o.At, Hash: o.O})
 }
 
 // rosterAt is the state after an entry that the ledger has.

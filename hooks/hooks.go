@@ -144,6 +144,9 @@ func (c *check) main() *Refusal {
 	if r != nil {
 		return r
 	}
+	if r := c.forked(l); r != nil {
+		return r
+	}
 	if c.before, c.after = l.roster, l.roster; c.after == nil {
 		return refuse(c.refs.Ledger, NoLedger, "there is no space in this repository")
 	}

@@ -21,6 +21,7 @@ const readme = "README.md"
 type ledgerState struct {
 	roster *membership.Roster
 	blobs  []wire.ObjectID
+	split  bool // two branches go on from here, and no resolve has ended that
 }
 
 // ledgerBefore reads what lies on main: every file at the place of an entry in
@@ -29,16 +30,21 @@ func (c *check) ledgerBefore(tip wire.ObjectID) (*ledgerState, *Refusal) {
 	if l, ok := c.recallLedger(tip); ok {
 		return l, nil
 	}
-	var geneses, others [][]byte
-	for number, envelopes := range c.envelopes(tip) {
-		if number == 0 {
-			geneses = envelopes
-		} else {
-			others = append(others, envelopes...)
-		}
+	return c.readLedger(c.envelopes(tip))
+}
+
+// forked refuses to build on a ledger of which two branches lie there.
+func (c *check) forked(l *ledgerState) *Refusal {
+	if !l.split {
+		return nil
 	}
+	return refuse(c.refs.Ledger, Forked, "entry %d exists twice", l.roster.Head().Number+1)
+}
+
+// readLedger is what a newcomer makes of envelopes, by number.
+func (c *check) readLedger(byNumber map[uint64][][]byte) (*ledgerState, *Refusal) {
 	l := &ledgerState{}
-	for _, env := range geneses {
+	for _, env := range byNumber[0] {
 		r, e, err := membership.Genesis(env)
 		if err != nil {
 			continue
@@ -48,18 +54,42 @@ func (c *check) ledgerBefore(tip wire.ObjectID) (*ledgerState, *Refusal) {
 		}
 		l.take(r, e)
 	}
-	if l.roster == nil {
-		return l, nil
-	}
-	reading := l.roster.Read(others)
-	for _, e := range reading.Accepted {
-		l.blobs = append(l.blobs, gitstore.BlobID(e.Envelope))
-	}
-	l.roster = reading.Roster
-	if reading.Split != nil {
-		return nil, refuse(c.refs.Ledger, Forked, "entry %d exists twice", l.roster.Head().Number+1)
+	if l.roster != nil {
+		l.goOn(afterGenesis(byNumber))
 	}
 	return l, nil
+}
+
+func afterGenesis(byNumber map[uint64][][]byte) (out [][]byte) {
+	for n, envelopes := range byNumber {
+		if n > 0 {
+			out = append(out, envelopes...)
+		}
+	}
+	return out
+}
+
+// goOn takes what extends the ledger, over forks that a resolve has ended.
+func (l *ledgerState) goOn(envelopes [][]byte) {
+	for {
+		reading := l.roster.Read(envelopes)
+		l.takeAll(reading.Roster, reading.Accepted)
+		if l.split = reading.Split != nil; !l.split {
+			return
+		}
+		b, ok := reading.Split.Resolved()
+		if !ok {
+			return
+		}
+		l.takeAll(b.Roster, b.Entries)
+	}
+}
+
+func (l *ledgerState) takeAll(r *membership.Roster, entries []*membership.Entry) {
+	for _, e := range entries {
+		l.take(r, e)
+	}
+	l.roster = r
 }
 
 func (l *ledgerState) take(r *membership.Roster, e *membership.Entry) {
@@ -101,15 +131,22 @@ func entryNumber(path string) (uint64, bool) {
 }
 
 // ledger checks a push to main: only the next valid entries are added. Who
-// pushes does not matter, since each entry is its author's.
+// pushes does not matter, since each entry is its author's. A push may also end a
+// fork (see resolve.go).
 func (c *check) ledger(u gitstore.RefUpdate) *Refusal {
-	l, r := c.ledgerBefore(c.commitOrNone(u.Old))
+	commits, r := c.added(u)
+	if r != nil {
+		return r
+	}
+	l, r := c.ledgerBefore(u.Old)
 	if r != nil {
 		return r
 	}
 	c.before = l.roster
-	commits, r := c.added(u)
-	if r != nil {
+	if next := c.resolved(u, commits, l); next != nil {
+		l = next
+	}
+	if r := c.forked(l); r != nil {
 		return r
 	}
 	for _, commit := range commits {
@@ -190,7 +227,8 @@ func (c *check) ledgerFiles(ref string, l *ledgerState, commit chain.Unverified,
 		return refuse(ref, Tree, "%q does not belong here", path)
 	}
 	for _, path := range slices.Sorted(maps.Keys(before)) {
-		if _, stays := files[path]; ours && !stays {
+		_, entry := entryNumber(path) // those that count are in files: ledgerEntries compared them
+		if _, stays := files[path]; ours && !stays && !entry {
 			return refuse(ref, Tree, "%q is taken out", path)
 		}
 	}
