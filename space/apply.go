@@ -244,7 +244,7 @@ func (r *round) refuse(l *lane, e *merge.LaneEntry, tx *merge.Transaction, past 
 	if err != nil {
 		return "", err
 	}
-	ordered, err := r.orderedSeen(l, tx.Number)
+	ordered, err := r.orderedSeen(l, e, tx.Number)
 	if err != nil {
 		return "", err
 	}

@@ -365,7 +365,10 @@ func (f *following) judgeCut() error {
 			r.me.Epoch.Number, r.deviceName(f.next.Author), r.deviceName(id), head.Len, had))
 	}
 	for _, seen := range author.Seen {
-		if seen.Device.IsZero() {
+		if seen.Device == orderDevice {
+			if err := f.judgeOrder(seen.Len); err != nil {
+				return err
+			}
 			continue
 		}
 		if err := short(seen.Device, seen.Len); err != nil {
@@ -380,23 +383,29 @@ func (f *following) blame(kind, text string) error {
 	return f.r.violation(evidence{Kind: kind, Text: text, Device: f.next.Author.String(), Signed: [][]byte{entry}})
 }
 
-// used are the numbers with effect in this epoch so far of a device.
+// used are the numbers that a device has used in this epoch so far. Those of the
+// order that can't be read are met again, with the error, where they are sealed.
 func (r *round) used(id wire.DeviceID) merge.Ranges {
+	used, _ := r.orderedNumbers(id)
 	if l := r.lanes[id]; l != nil {
-		return l.Used
+		used = used.Union(l.Used)
 	}
-	return merge.Ranges{}
+	return used
 }
 
 // usedNumbers are the numbers that were used in this epoch so far, by device.
 func (r *round) usedNumbers() (map[wire.DeviceID]merge.Ranges, error) {
 	out := map[wire.DeviceID]merge.Ranges{}
-	for id, l := range r.lanes {
+	ids, err := r.writers()
+	for _, id := range ids {
 		ordered, err := r.orderedNumbers(id)
 		if err != nil {
 			return nil, err
 		}
-		out[id] = l.Used.Union(ordered)
+		out[id] = ordered
+		if l := r.lanes[id]; l != nil {
+			out[id] = ordered.Union(l.Used)
+		}
 	}
-	return out, nil
+	return out, err
 }

@@ -4,6 +4,7 @@ import (
 	"crypto/ed25519"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/espace-git/espace-git/chain"
@@ -12,9 +13,6 @@ import (
 	"github.com/espace-git/espace-git/view"
 )
 
-// sealedNumbers are the numbers of a device that a seal has counted.
-func (r *round) sealedNumbers(d wire.DeviceID) (merge.Ranges, error) { return loadSealed(r.v, d) }
-
 // orderedNumbers are those that a device has used in the order of this epoch. A seal
 // adds them to the sealed ones.
 func (r *round) orderedNumbers(d wire.DeviceID) (used merge.Ranges, err error) {
@@ -22,10 +20,25 @@ func (r *round) orderedNumbers(d wire.DeviceID) (used merge.Ranges, err error) {
 	return used, err
 }
 
+// writers are the devices that wrote in this epoch, into lanes or the order.
+func (r *round) writers() ([]wire.DeviceID, error) {
+	o := r.epoch().O
+	ids := slices.Collect(maps.Keys(r.lanes))
+	for pair, err := range r.v.Each(bucketOrderNumber, o[:]) {
+		if err != nil {
+			return nil, err
+		}
+		if id := wire.DeviceID(pair.Key[len(o):]); r.lanes[id] == nil {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nil
+}
+
 // orderedSeen reports whether a number of a lane's device stands in the part of the
-// order that the lane has seen.
-func (r *round) orderedSeen(l *lane, number uint64) (bool, error) {
-	seen, ok := findSeen(l.Seen, orderDevice)
+// order that the lane has seen, with its next entry.
+func (r *round) orderedSeen(l *lane, e *merge.LaneEntry, number uint64) (bool, error) {
+	seen, ok := findSeen(mergeSeen(l.Seen, e.Seen), orderDevice)
 	used, err := r.orderedNumbers(l.device.ID)
 	if err != nil || !ok || !used.Has(number) {
 		return false, err
@@ -38,6 +51,12 @@ func (r *round) orderedSeen(l *lane, number uint64) (bool, error) {
 // cutOrder reads what a seal names of the order; false if it is not here.
 func (f *following) cutOrder() (bool, error) {
 	r, head := f.r, f.next.Cut.Order
+	if had, err := orderHead(r.v, r.epoch().O); err != nil {
+		return false, err
+	} else if had.Len > head.Len {
+		r.warn("the seal of epoch %d by %s ends the order at %d entries, and the host had shown %d: what lies beyond is issued again",
+			r.me.Epoch.Number, r.deviceName(f.next.Author), head.Len, had.Len)
+	}
 	if head.Len == 0 {
 		return true, nil
 	}
@@ -69,14 +88,34 @@ func (f *following) cutOrder() (bool, error) {
 	return err == nil, err
 }
 
+// judgeOrder reports a cut that ends the order below what its author had seen.
+func (f *following) judgeOrder(had uint64) error {
+	if f.next.Cut.Order.Len >= had {
+		return nil
+	}
+	return f.blame("cut-below-seen", fmt.Sprintf("the seal of epoch %d by %s ends the order at %d entries, and its author had seen %d: the rest is issued again",
+		f.r.me.Epoch.Number, f.r.deviceName(f.next.Author), f.next.Cut.Order.Len, had))
+}
+
+// orderWaits: an own ordered transaction with this number has not had effect yet, and
+// may have. What needs it waits, too.
+func (r *round) orderWaits(number uint64) (bool, error) {
+	rows, err := r.v.PendingOrdered(0)
+	return slices.ContainsFunc(rows, func(row view.JournalRow) bool { return row.Number == number }), err
+}
+
 // orderEnd is where a seal by this device ends the order: at what was applied and a
-// commit says exactly.
+// commit says exactly. Who met two branches at once names the longest: neither had
+// effect here, and those who saw it keep what they saw.
 func (r *round) orderEnd() (wire.LogHead, wire.ObjectID, error) {
 	c, err := r.loadOrder()
 	if err != nil {
 		return wire.LogHead{}, wire.ObjectID{}, err
 	}
 	ref, head := r.s.refs.Order(r.epoch()), c.reader.Cut()
+	if variants := c.reader.Variants(); len(variants) > 0 {
+		head = variants[0]
+	}
 	commits, err := r.s.repo.Commits(known(r.tips[ref]), nil, maxCommits)
 	if err != nil {
 		return head, wire.ObjectID{}, fmt.Errorf("the order: %w", err)

@@ -122,19 +122,19 @@ func (r *round) sealReceipts(before map[wire.DeviceID]merge.Ranges, own []*unsea
 
 // sealNumbers adds what had effect in this epoch to the numbers that count for ever.
 func (r *round) sealNumbers() error {
-	for id, l := range r.lanes {
-		ordered, err := r.orderedNumbers(id)
-		if err != nil {
-			return err
-		}
-		if l.Used.Len() == 0 && ordered.Len() == 0 {
+	epoch, err := r.usedNumbers()
+	if err != nil {
+		return err
+	}
+	for id, used := range epoch {
+		if used.Len() == 0 {
 			continue
 		}
 		all, err := loadSealed(r.v, id)
 		if err != nil {
 			return err
 		}
-		if err := putValue(r.v, bucketSealed, id[:], all.Union(l.Used, ordered)); err != nil {
+		if err := putValue(r.v, bucketSealed, id[:], all.Union(used)); err != nil {
 			return err
 		}
 	}
@@ -278,6 +278,11 @@ func (r *round) waitsFor(needs []merge.TxRef, again map[uint64]bool) (wait, neve
 			continue
 		}
 		wait = fmt.Sprintf("it needs transaction %d of %s", n.Number, r.deviceName(n.Device))
+		if n.Device == r.me.Device {
+			if waits, err := r.orderWaits(n.Number); err != nil || waits {
+				return wait, "", err
+			}
+		}
 		if n.Device == r.me.Device || !r.roster().MayWriteLane(n.Device) {
 			never = wait + ", which will not come"
 			return wait, never, nil
