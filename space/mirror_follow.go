@@ -79,6 +79,23 @@ func remoteEntries(v *view.Tx, first uint64) (out []remoteEntry, err error) {
 // errMoved: nothing is added to the ledger on a host that orders no more.
 var errMoved = errors.New("the ledger names another primary remote")
 
+// staysHere is errMoved before anything is added where nobody orders any more.
+func (r *round) staysHere() error {
+	moves, err := r.namesPrimary()
+	if err == nil && moves {
+		err = errMoved
+	}
+	return err
+}
+
+// moveOn turns to the primary that the ledger names.
+func (s *Space) moveOn(ctx context.Context) error {
+	if _, err := s.follow(ctx, new(SyncResult)); err != nil {
+		return err
+	}
+	return s.greet(ctx)
+}
+
 // namesPrimary: the ledger as read by now names a primary that is not followed yet.
 func (r *round) namesPrimary() (bool, error) {
 	rs, err := loadRemotes(r.v)

@@ -2,6 +2,7 @@ package space
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"path"
@@ -221,30 +222,58 @@ func (s *Space) bring(ctx context.Context, remote gitstore.Remote, met bool) (*b
 	return s.give(ctx, remote, updates)
 }
 
-// give pushes, the ledger last: without it there is no space, and with it there must
-// be all of it.
+// give pushes all as one: a host that checks pushes wants the ledger together with
+// what it allows. Where that is not possible, or the host refuses a part, the rest
+// goes by itself, the ledger last: without it there is no space, and with it there
+// must be all of it.
 func (s *Space) give(ctx context.Context, remote gitstore.Remote, updates []gitstore.RefUpdate) (*brought, error) {
 	out := new(brought)
-	last := slices.IndexFunc(updates, func(u gitstore.RefUpdate) bool { return u.Name == s.refs.Ledger })
-	groups := [][]gitstore.RefUpdate{updates}
-	if last >= 0 {
-		groups = [][]gitstore.RefUpdate{slices.Delete(slices.Clone(updates), last, last+1), {updates[last]}}
+	if len(updates) == 0 {
+		return out, nil
 	}
-	for _, group := range groups {
-		if len(group) == 0 {
-			continue
-		}
-		pushed, err := remote.Push(ctx, group, gitstore.PushOptions{})
-		if err != nil {
-			return out, fmt.Errorf("pushing: %w", err)
-		}
-		for _, u := range group {
-			if err := pushed.Results[u.Name]; err != nil {
-				out.refused = append(out.refused, fmt.Sprintf("%s: %v", u.Name, err))
-			} else {
-				out.refs = append(out.refs, u.Name)
-			}
+	pushed, err := remote.Push(ctx, updates, gitstore.PushOptions{Atomic: true})
+	if err == nil && pushed.OK() {
+		out.note(updates, pushed)
+		return out, nil
+	}
+	if err != nil && !errors.Is(err, gitstore.ErrNoAtomic) {
+		return out, fmt.Errorf("pushing: %w", err)
+	}
+	isMain := func(u gitstore.RefUpdate) bool { return u.Name == s.refs.Ledger }
+	rest := slices.DeleteFunc(slices.Clone(updates), isMain)
+	main := slices.DeleteFunc(slices.Clone(updates), func(u gitstore.RefUpdate) bool { return !isMain(u) })
+	no, err := out.push(ctx, remote, rest)
+	if err != nil {
+		return out, err
+	}
+	if noMain, err := out.push(ctx, remote, main); err != nil || len(main) == 0 || len(noMain) > 0 || len(no) == 0 {
+		return out, err
+	}
+	out.refused = nil
+	_, err = out.push(ctx, remote, no) // what is taken only after the ledger
+	return out, err
+}
+
+// push moves each ref by itself, and gives those that did not.
+func (b *brought) push(ctx context.Context, remote gitstore.Remote, updates []gitstore.RefUpdate) (no []gitstore.RefUpdate, err error) {
+	if len(updates) == 0 {
+		return nil, nil
+	}
+	pushed, err := remote.Push(ctx, updates, gitstore.PushOptions{})
+	if err != nil {
+		return nil, fmt.Errorf("pushing: %w", err)
+	}
+	return b.note(updates, pushed), nil
+}
+
+func (b *brought) note(updates []gitstore.RefUpdate, pushed *gitstore.Pushed) (no []gitstore.RefUpdate) {
+	for _, u := range updates {
+		if err := pushed.Results[u.Name]; err != nil {
+			b.refused = append(b.refused, fmt.Sprintf("%s: %v", u.Name, err))
+			no = append(no, u)
+		} else {
+			b.refs = append(b.refs, u.Name)
 		}
 	}
-	return out, nil
+	return no
 }

@@ -33,16 +33,16 @@ func (s *Space) propose(ctx context.Context, draft func(*round) (membership.Draf
 func (s *Space) proposeLocked(ctx context.Context, draft func(*round) (membership.Draft, map[string][]byte, error)) (*membership.Entry, error) {
 	var tries []wire.Hash
 	uncertain := 0
+	if err := s.greet(ctx); err != nil {
+		return nil, classify(err)
+	}
 	for range maxTries {
-		if err := s.greet(ctx); err != nil {
-			return nil, classify(err)
-		}
 		e, lost, err := s.proposeOnce(ctx, tries, draft)
 		if errors.Is(err, errMoved) {
-			if _, err := s.follow(ctx, new(SyncResult)); err != nil {
+			if err := s.moveOn(ctx); err != nil {
 				return nil, classify(err)
 			}
-			continue // with who orders now
+			continue
 		}
 		if errors.Is(err, gitstore.ErrUncertain) && lost != nil {
 			// It may stand all the same: look, before the keys of a join are thrown away.
@@ -71,8 +71,8 @@ func (s *Space) proposeOnce(ctx context.Context, tries []wire.Hash, draft func(*
 		if entry = r.landed(tries); entry != nil {
 			return nil
 		}
-		if moves, err := r.namesPrimary(); err != nil || moves {
-			return errors.Join(err, errMoved)
+		if err := r.staysHere(); err != nil {
+			return err
 		}
 		if entry, update, err = r.next(b, shown, draft); err != nil {
 			return err

@@ -77,6 +77,11 @@ func (s *Space) sealLocked(ctx context.Context, o SealOptions, body func(*round)
 		switch {
 		case err == nil:
 			return &sg.done, nil
+		case errors.Is(err, errMoved):
+			if err := s.moveOn(ctx); err != nil {
+				return nil, err
+			}
+			continue
 		case !errors.Is(err, gitstore.ErrConflict) && !errors.Is(err, gitstore.ErrUncertain):
 			return nil, err
 		}
@@ -105,6 +110,9 @@ type sealing struct {
 func (sg *sealing) attempt(ctx context.Context) error {
 	var updates []gitstore.RefUpdate
 	err := sg.s.readThen(ctx, func(r *round, b *gitstore.Batch, shown *display) (err error) {
+		if err := r.staysHere(); err != nil {
+			return err
+		}
 		sg.r, sg.b, sg.shown = r, b, shown
 		if updates, err = sg.prepare(); err != nil {
 			return err
