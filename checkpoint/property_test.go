@@ -14,7 +14,7 @@ import (
 
 // drawState draws records of very different sizes.
 func drawState(rt *rapid.T) []record {
-	n := rapid.IntRange(0, 60).Draw(rt, "records")
+	n := rapid.IntRange(0, 25).Draw(rt, "records")
 	seed := rapid.Uint64().Draw(rt, "content")
 	r := testRand(fmt.Sprint(seed))
 	out := make([]record, n)
@@ -78,7 +78,7 @@ func checkPage(rt *rapid.T, m *Manifest, p PageRef, blob []byte) {
 // TestChangesMakeFewPages: after changes here and there a checkpoint reads back
 // right, and each change made at most a few pages new.
 func TestChangesMakeFewPages(t *testing.T) {
-	base := rowsOf(8000, 100)
+	base := rowsOf(2500, 100)
 	before := build(t, testPlace, nil, base)
 	h := host{}
 	h.take(before)

@@ -1,11 +1,13 @@
 package view
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"errors"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -306,4 +308,55 @@ func TestForget(t *testing.T) {
 		}
 		return nil
 	})
+}
+
+// TestMoveAcrossProcesses: another process writes while this one moves the store.
+// Whatever it acknowledged has come along, and its next write fails.
+func TestMoveAcrossProcesses(t *testing.T) {
+	for round := range 4 {
+		db := newStore(t, benchSchema)
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), "ESPACE_VIEW_WRITER="+db.Path(), "ESPACE_VIEW_DEVICE=0")
+		var errs bytes.Buffer
+		cmd.Stderr = &errs
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		lines, acked := bufio.NewScanner(out), 0
+		read := func() bool {
+			if !lines.Scan() {
+				return false
+			}
+			acked++
+			return true
+		}
+		for range 5 + 10*round { // it is at work
+			if !read() {
+				t.Fatalf("the writer ended: %s", errs.String())
+			}
+		}
+		rest := make(chan int)
+		go func() {
+			for read() {
+			}
+			rest <- acked
+		}()
+		next := moveTo(t, db, "store-2.db")
+		acked = <-rest
+		if err := cmd.Wait(); err == nil || !strings.Contains(errs.String(), ErrMoved.Error()) {
+			t.Errorf("the writer ended with %v: %s", err, errs.String())
+		}
+		checkWhole(t, next, acked)
+		update(t, next, func(tx *Tx) error {
+			problems, err := tx.Check()
+			if len(problems) > 0 {
+				t.Error(problems)
+			}
+			return err
+		})
+	}
 }
