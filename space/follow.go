@@ -51,7 +51,7 @@ func (r *round) follow(ctx context.Context, next membership.Opening, host *displ
 			r.me.Epoch.Number, r.deviceName(next.Author), strings.Join(f.lacks, ", "))
 		return false, nil
 	}
-	if ok, err := f.mayPass(); err != nil || !ok {
+	if ok, err := f.mayPass(host); err != nil || !ok {
 		return false, err
 	}
 	if err := f.cross(ctx); err != nil {
@@ -103,6 +103,9 @@ func (f *following) findClosing(host *display) (wire.ObjectID, error) {
 				return c.ID, nil
 			}
 		}
+	}
+	if !host.asked(r.s.refs.Close(f.next.Epoch)) {
+		return wire.ObjectID{}, nil // it is fetched next
 	}
 	r.warn("epoch %d was sealed by %s (ledger entry %d), but the host does not show the closing commit: until it does, writes stay on this device",
 		r.me.Epoch.Number, r.deviceName(f.next.Author), f.next.At)
@@ -205,7 +208,7 @@ func (f *following) look() error {
 
 // mayPass: the state that comes next is kept under the new epoch's secret. One that
 // nobody could open, and was sealed again empty, is passed without.
-func (f *following) mayPass() (bool, error) {
+func (f *following) mayPass(host *display) (bool, error) {
 	r := f.r
 	secret, err := r.secretOf(f.next.O)
 	if err != nil || !secret.IsZero() {
@@ -213,6 +216,9 @@ func (f *following) mayPass() (bool, error) {
 	}
 	if after, ok := r.roster().OpeningOf(f.next.Number + 1); ok && len(after.Cut.Lanes) == 0 && after.Cut.Order.Len == 0 {
 		return true, nil
+	}
+	if !host.asked(r.s.refs.Keys(f.next.Epoch)) {
+		return false, nil // its keys are fetched next
 	}
 	r.warn("epoch %d was opened by %s, and no member's device has let this one into it yet", f.next.Number, r.deviceName(f.next.Author))
 	return false, nil
@@ -262,7 +268,10 @@ func (f *following) cross(ctx context.Context) error {
 	if err := f.judgeCut(); err != nil {
 		return err
 	}
-	own = slices.DeleteFunc(own, func(tx *unsealedTx) bool { return r.used(r.me.Device).Has(tx.row.Number) })
+	// What is Local never came to the host, whatever else has its number.
+	own = slices.DeleteFunc(own, func(tx *unsealedTx) bool {
+		return (tx.row.State == view.Pushed || tx.row.State == view.Witnessed) && r.used(r.me.Device).Has(tx.row.Number)
+	})
 	if err := r.sealReceipts(before, own); err != nil {
 		return err
 	}

@@ -261,10 +261,14 @@ func (st *settling) settle(row view.JournalRow) (*merge.Transaction, error) {
 	}
 	r, old := st.r, tx.Stamp(st.r.me.Device)
 	r.clock.Number = max(r.clock.Number, st.last)
-	if tx.Time, err = r.clock.tick(r.now, r.me.Opening); err != nil {
+	t, err := r.clock.tick(r.now, r.me.Opening)
+	if err != nil {
 		return nil, err
 	}
-	tx.Number, tx.Before, st.last = r.clock.Number, 0, r.clock.Number
+	if !tx.Marked() { // what is issued again keeps the times that it had
+		tx.Time = t
+	}
+	tx.Number, st.last = r.clock.Number, r.clock.Number
 	for _, m := range st.moved {
 		tx.Resaw(m.old, m.settled)
 	}
