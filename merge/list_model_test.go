@@ -1,6 +1,7 @@
 package merge
 
 import (
+	"reflect"
 	"slices"
 
 	"github.com/google/go-cmp/cmp"
@@ -179,8 +180,8 @@ func itemsOf(l *List) (out []ListItem) {
 
 func checkList(t *rapid.T, base, l *List, done []written[*ListChange]) {
 	want := newListModel(base, done).items()
-	if d := cmp.Diff(want, itemsOf(l)); d != "" {
-		t.Fatalf("items (-want +got):\n%s", d)
+	if got := itemsOf(l); !reflect.DeepEqual(want, got) {
+		t.Fatalf("items (-want +got):\n%s", cmp.Diff(want, got))
 	}
 	for i, it := range want {
 		at, err := l.At(i)

@@ -3,6 +3,7 @@ package merge
 import (
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -142,8 +143,8 @@ func checkTree(t *rapid.T, base, tree *Tree, done []written[*TreeChange]) {
 		n.Shown = ""
 		want[d] = n
 	}
-	if d := cmp.Diff(want, got); d != "" || tree.Len() != len(want) {
-		t.Fatalf("%d nodes (-want +got):\n%s", tree.Len(), d)
+	if !reflect.DeepEqual(want, got) || tree.Len() != len(want) {
+		t.Fatalf("%d nodes (-want +got):\n%s", tree.Len(), cmp.Diff(want, got))
 	}
 }
 
