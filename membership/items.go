@@ -25,7 +25,7 @@ type Items map[string]Item
 const (
 	ItemSpaceName  = "space.name"  // genesis
 	ItemMemberName = "member.name" // genesis, join
-	ItemDeviceName = "device.name" // genesis, join, device.add
+	ItemDeviceName = "device.name" // genesis, join, device.add, key.update
 	ItemMailbox    = "mailbox"     // invite: private half
 	ItemInviteFor  = "invite.for"  // invite: for whom
 	ItemPageCut    = "page-cut"    // genesis: key that cuts pages

@@ -9,18 +9,26 @@ import (
 // KeyUpdateBody replaces keys of its author: the recipient of its device, the
 // recovery key of its member, or both. After a shred every device makes a new
 // encryption key, and only then deletes the old one (DESIGN 6).
+//
+// The item device.name gives the author's device another name, or with Device a
+// further device of its member. Alone it is enough.
 type KeyUpdateBody struct {
-	Needs     bool          `json:"needs,omitempty"` // the device has no older secrets: its wrap holds the whole list
-	Recipient string        `json:"recipient,omitempty"`
-	Recovery  *RecoveryKeys `json:"recovery,omitempty"`
+	Device    *wire.DeviceID `json:"device,omitempty"` // which own device the name is for, if not the author
+	Needs     bool           `json:"needs,omitempty"`  // the device has no older secrets: its wrap holds the whole list
+	Recipient string         `json:"recipient,omitempty"`
+	Recovery  *RecoveryKeys  `json:"recovery,omitempty"`
 }
 
 func (*KeyUpdateBody) Kind() string       { return KindKeyUpdate }
 func (*KeyUpdateBody) least(*Roster) Role { return Viewer }
 
-func (b *KeyUpdateBody) wellFormed(*Entry) error {
-	if b.Recipient == "" && (b.Recovery == nil || b.Needs) {
-		return malformed("key-update", "a key.update brings a recipient or a recovery key")
+func (b *KeyUpdateBody) wellFormed(e *Entry) error {
+	_, named := e.Items[ItemDeviceName]
+	if b.Recipient == "" && (b.Recovery == nil && !named || b.Needs) {
+		return malformed("key-update", "a key.update brings a recipient, a recovery key or a device's name")
+	}
+	if b.Device != nil && !named {
+		return malformed("key-update", "a key.update names a device that it gives a name")
 	}
 	if err := b.Recovery.check(); err != nil || b.Recipient == "" {
 		return err
@@ -29,6 +37,11 @@ func (b *KeyUpdateBody) wellFormed(*Entry) error {
 }
 
 func (b *KeyUpdateBody) apply(f *fold) error {
+	if b.Device != nil {
+		if d, err := f.was.presentDevice(*b.Device); err != nil || d.Member != f.member.ID || d.ID == f.author.ID {
+			return denied("rename-own", "device %s is no further one of member %s", b.Device, f.member.ID)
+		}
+	}
 	if b.Recipient != "" {
 		if err := f.use(recipientHash(b.Recipient)); err != nil {
 			return err

@@ -112,6 +112,9 @@ func vectorLedger(t testing.TB) *story {
 	s.must("dora", &LeaveBody{})
 	s.must("carol", &MemberRemoveBody{Member: memberID("bob")})
 	s.must("alice", &KeyUpdateBody{Recipient: testRecipient("alice, anew"), Needs: true, Recovery: ref(recoveryKeys("alice"))})
+	if err := s.renames("alice", nil); err != nil {
+		t.Fatal(err)
+	}
 	s.must("carol", &RemoteBody{})
 	s.must("alice", &UpgradeBody{Format: 1, Requires: []string{FeatureSeal}})
 	s.must("alice", &RetentionBody{Kept: 3})

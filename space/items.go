@@ -185,6 +185,15 @@ func (r *round) direct(e *membership.Entry, items membership.Items) error {
 		return put(nameInvite, id, membership.ItemInviteFor)
 	case *membership.RemoteBody:
 		return put(nameRemote, wire.U64(e.Number), membership.ItemRemote)
+	case *membership.KeyUpdateBody:
+		d := e.Author
+		if b.Device != nil {
+			d = *b.Device
+		}
+		return put(nameDevice, d[:], membership.ItemDeviceName)
+	case *membership.RecoverBody:
+		d := b.Device.ID()
+		return put(nameDevice, d[:], membership.ItemDeviceName)
 	case *membership.JoinBody:
 		return named(b.Device.ID())
 	case *membership.DeviceAddBody:
