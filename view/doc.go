@@ -8,11 +8,13 @@
 //	store.go, crypt.go   one file, encrypted at rest; created whole or not at all
 //	conn.go, tx.go       connections, prepared statements, Update and View
 //	bucket.go, journal.go, changelog.go   what is kept besides rows
-//	layout.go, migrate.go   a schema as SQLite tables and views
+//	layout.go, migrate.go, retype.go   a schema as SQLite tables and views
 //	fold.go, row.go      operations into rows, by the drivers of package merge
 //	visible.go, settle.go   references: cascade, null, keep
 //	query.go, plan.go    reading rows; lex.go, parse.go, compile.go: conditions
 //	sql.go, authorize.go    read-only SQL
+//	sealrows.go, export.go, import.go, record.go   what an epoch starts with
+//	move.go, forget.go   a scrub: what lives, in a new file under a new key
 //	digest.go, check.go  the folded state as one hash; is it sound?
 //	watch.go             who wants to know that a table changed
 //

@@ -113,10 +113,13 @@ func (db *DB) vacuumInto(ctx context.Context, uri string) error {
 	return stopped(ctx, c.exec("VACUUM INTO ?1", uri))
 }
 
-// sameFile says whether the file that this store was opened from is still there.
-// Who asks after it began a writing transaction can rely on the answer until its
-// end: Move holds off all others.
-func (db *DB) sameFile() bool {
+// checkMoved looks whether the file that this store was opened from is still in its
+// place. Who asks after it began a writing transaction can rely on the answer until
+// its end: Move holds off all others.
+func (db *DB) checkMoved() error {
 	now, err := os.Stat(db.path)
-	return err == nil && (db.file == nil || os.SameFile(now, db.file))
+	if errors.Is(err, fs.ErrNotExist) || err == nil && db.file != nil && !os.SameFile(now, db.file) {
+		return ErrMoved
+	}
+	return err
 }

@@ -328,8 +328,8 @@ func TestImportRefuses(t *testing.T) {
 		"member is text":      {"w" + string(writer[:]), "\x70" + strings.Repeat("m", 16)},
 		"wrote nothing":       {"w" + strings.Repeat("d", 16), "\x50" + strings.Repeat("m", 16)},
 	}
+	db := newStore(t, testSchema)
 	for name, c := range cases {
-		db := newStore(t, testSchema)
 		err := db.Update(context.Background(), func(tx *Tx) error {
 			if err := tx.ImportRow(at(1, rid(5)), good); err != nil {
 				t.Fatal(err)
@@ -347,9 +347,14 @@ func TestImportRefuses(t *testing.T) {
 func TestImportRefusesLoneRows(t *testing.T) {
 	db, _ := everything(t)
 	records := seal(t, db, 50)
+	other := newStore(t, testSchema)
 	for i, r := range records {
-		other := newStore(t, testSchema)
-		err := other.Update(context.Background(), func(tx *Tx) error { return importAll(tx, slices.Delete(slices.Clone(records), i, i+1)) })
+		err := other.Update(context.Background(), func(tx *Tx) error {
+			if err := tx.ClearRows(); err != nil {
+				return err
+			}
+			return importAll(tx, slices.Delete(slices.Clone(records), i, i+1))
+		})
 		needed := !strings.HasSuffix(r.Key, idSuffix(rid(2))) // nothing refers to that one
 		if needed != errors.Is(err, wire.ErrMalformed) {
 			t.Errorf("without record %d: %v", i, err)
@@ -394,7 +399,7 @@ func FuzzRowRecord(f *testing.F) {
 func TestAttackWrongStamps(t *testing.T) {
 	db, _ := everything(t)
 	records := seal(t, db, 50)
-	honest := digest(t, db)
+	honest, other := digest(t, db), newStore(t, testSchema)
 	restamp := func(change func(*merge.RowState)) func([]record) {
 		return func(r []record) {
 			i := slices.IndexFunc(r, func(r record) bool { return strings.HasSuffix(r.Key, idSuffix(rid(2))) })
@@ -431,8 +436,12 @@ func TestAttackWrongStamps(t *testing.T) {
 		if cmp.Equal(forged, records) {
 			t.Fatalf("%s: nothing was changed", name)
 		}
-		other := newStore(t, testSchema)
-		err := other.Update(context.Background(), func(tx *Tx) error { return importAll(tx, forged) })
+		err := other.Update(context.Background(), func(tx *Tx) error {
+			if err := tx.ClearRows(); err != nil {
+				return err
+			}
+			return importAll(tx, forged)
+		})
 		if err != nil && !errors.Is(err, wire.ErrMalformed) {
 			t.Errorf("%s: %v", name, err)
 		}

@@ -87,9 +87,9 @@ func (tx *Tx) begin() error {
 	if err := tx.c.exec(how); err != nil {
 		return failed("beginning a transaction", err)
 	}
-	if !tx.db.sameFile() {
+	if err := tx.db.checkMoved(); err != nil {
 		tx.end()
-		return fmt.Errorf("beginning a transaction: %w", ErrMoved)
+		return fmt.Errorf("beginning a transaction: %w", err)
 	}
 	if err := tx.refresh(); err != nil {
 		tx.end()
