@@ -1,7 +1,9 @@
 package chain_test
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -218,3 +220,27 @@ func TestAttackDoubleSpendOnOrder(t *testing.T) {
 		}
 	})
 }
+
+// After the seal a device floods its own lane with variants, each of which could
+// go on from any other: the cut is read all the same, wherever it lies among them.
+func TestAttackCutDrownedInVariants(t *testing.T) {
+	var all []chain.Piece
+	var cut writer
+	var first chain.Piece
+	for i := range 2200 {
+		v := laneOf(t, "alice")
+		p := v.add(fmt.Sprint("a", i))
+		if i == 0 || less(p.Commit.ID(), first.Commit.ID()) {
+			first, cut = p, v
+		}
+		v.parent = objectOf(fmt.Sprint("nowhere", i))
+		all = append(all, p, v.bad(2, 1, "next"))
+	}
+	last := cut.add("b")
+	got, by, err := readCut(cut.log.Head(), append(all, last))
+	if err != nil || cmp.Diff(append(texts([][]byte{first.Entries[0]}), "b"), got) != "" || by.ID() != last.Commit.ID() {
+		t.Errorf("%v: %q", err, got)
+	}
+}
+
+func less(a, b wire.Hash) bool { return bytes.Compare(a[:], b[:]) < 0 }

@@ -78,18 +78,54 @@ func (t *thicket) commit() (Verified, bool) {
 	return Verified{}, false
 }
 
-// reach grows until the goal is there. Entries of a commit whose root does not
-// hold are tried last: verdicts never depend on commits between (ATTACKS 9).
+// reach grows until the goal is there. What git calls a parent is tried first: it
+// proves nothing, but is right for honest commits, so that no number of variants
+// makes those dearer. Entries of a commit whose root does not hold are tried last:
+// verdicts never depend on commits between (ATTACKS 9).
 func (t *thicket) reach() bool {
+	byObject := t.byObject()
 	for _, p := range t.pieces {
-		t.from[p.run.from] = append(t.from[p.run.from], &stem{p.run, p})
+		s := &stem{p.run, p}
+		t.from[p.run.from] = append(t.from[p.run.from], s)
+		if w := t.under(p, byObject); w != nil {
+			t.attach(w, s)
+		}
 	}
 	t.grow()
 	if t.kind == Lane && t.twigs[t.goal] == nil {
-		t.lendAll()
+		t.lendAll(byObject)
 		t.grow()
 	}
 	return t.twigs[t.goal] != nil
+}
+
+func (t *thicket) byObject() map[wire.ObjectID]*piece {
+	out := make(map[wire.ObjectID]*piece, len(t.pieces))
+	for _, p := range slices.Backward(t.pieces) {
+		out[p.object] = p
+	}
+	return out
+}
+
+// under is the twig on which p's run stands if its git parent is what it goes on
+// from; the empty log for a commit that begins one. Nil if that says nothing.
+func (t *thicket) under(p *piece, byObject map[wire.ObjectID]*piece) *twig {
+	head := wire.LogHead{Root: EmptyRoot}
+	if len(p.Parents) > 0 {
+		below := byObject[p.Parents[0]]
+		if below == nil || below.Log.Len < p.run.from {
+			return nil
+		}
+		head = *below.Log
+	}
+	w := t.twigs[head]
+	for w != nil && w.head.Len > p.run.from {
+		w = w.parent
+	}
+	if w == nil || w.head.Len != p.run.from {
+		return nil
+	}
+	return w
 }
 
 // add makes a late run known, and tries it on every log that is there already.
@@ -191,11 +227,7 @@ func (t *thicket) path() []*twig {
 // lendAll lets each commit whose root found no log of its own take entries from
 // the commits right below it, as a reader does that met them in time (see
 // trunk.support). Which these are the commit itself says.
-func (t *thicket) lendAll() {
-	byObject := make(map[wire.ObjectID]*piece, len(t.pieces))
-	for _, p := range slices.Backward(t.pieces) {
-		byObject[p.object] = p
-	}
+func (t *thicket) lendAll(byObject map[wire.ObjectID]*piece) {
 	for _, p := range t.pieces {
 		if p.supported {
 			continue
