@@ -197,11 +197,15 @@ func (s *story) proposes(author string, body Body) Place {
 	s.t.Helper()
 	d := s.draft(body)
 	n := s.r.Head().Number
-	d.Terms = &Terms{ID: ProposalID(ref(seed("proposal", fmt.Sprint(n)))[:16]), Until: n + 50}
+	d.Terms = &Terms{ID: s.termsID(n + 1), Until: n + 50}
 	if _, err := s.try(author, d); err != nil {
 		s.t.Fatalf("%s proposed by %s: %v", body.Kind(), author, err)
 	}
 	return PlaceOf(s.last.Position())
+}
+
+func (s *story) termsID(number uint64) ProposalID {
+	return ProposalID(ref(seed("proposal", fmt.Sprint(number-1)))[:16])
 }
 
 // recoveryKeys are the public halves of the words of that name.
