@@ -154,3 +154,37 @@ func TestMarkKey(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+func sampleLogChange() *LogChange { return &LogChange{3, [][]byte{value("a"), value(int64(-1))}} }
+
+func sampleLog() *Log {
+	l := new(Log)
+	l.Apply(Stamp{Time: 100, Device: device(1), Number: 6}, sampleLogChange())
+	l.Apply(Stamp{Time: 90, Before: 120, Device: device(2), Number: 1}, &LogChange{0, [][]byte{value(nil)}})
+	return l
+}
+
+func FuzzDecodeLog(f *testing.F) {
+	f.Add(EncodeLog(new(Log)))
+	f.Add(EncodeLog(sampleLog()))
+	f.Add(EncodeLog(sampleLog().Seal(95)))
+	f.Fuzz(func(t *testing.T, b []byte) { checkDecoder(t, b, DecodeLog, EncodeLog) })
+}
+
+func FuzzDecodeLogChange(f *testing.F) {
+	f.Add(encoded(f, sampleLogChange(), EncodeLogChange))
+	f.Add([]byte{0, 0})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		checkDecoder(t, b, func(b []byte) (*LogChange, error) { return DecodeLogChange(device(1), b) }, func(c *LogChange) []byte {
+			return encoded(t, c, EncodeLogChange)
+		})
+	})
+}
+
+func FuzzParseMarkKey(f *testing.F) {
+	k := Mark{Stamp{90, 120, device(2), 1}, 7}.Key()
+	f.Add(k[:])
+	f.Fuzz(func(t *testing.T, b []byte) {
+		checkDecoder(t, b, ParseMarkKey, func(m Mark) []byte { k := m.Key(); return k[:] })
+	})
+}

@@ -433,3 +433,63 @@ func TestTreeDepth(t *testing.T) {
 		t.Errorf("what lies too deep is at %q, %v; want the top", p, err)
 	}
 }
+
+func sampleTreeChange() *TreeChange {
+	own := func(i uint32) Dot { return Dot{device(1), 0, i} }
+	return &TreeChange{[]TreeOp{
+		{Kind: TreeCreate, Name: "docs", Value: value(nil)},
+		{Kind: TreeCreate, Index: 1, Parent: own(0), Name: "é.txt", Value: value("v")},
+		{Kind: TreeCreate, Index: 2, Parent: Dot{device(2), 9, 0}, Name: "x", Value: value(int64(1))},
+		{Kind: TreeMove, Index: 3, Node: own(2), Parent: own(0)},
+		{Kind: TreeRename, Index: 4, Node: own(1), Name: "f"},
+		{Kind: TreeSet, Index: 5, Node: own(1), Value: value("w")},
+		{Kind: TreeDelete, Node: own(2), Saw: Mark{Stamp{Device: device(1)}, 3}},
+		{Kind: TreeDelete, Node: Dot{device(2), 9, 1}, Saw: Mark{Stamp{90, 120, device(2), 9}, 1}},
+	}}
+}
+
+func sampleTree() *Tree {
+	x := new(Tree)
+	x.Apply(Stamp{Time: 130, Device: device(1), Number: 4}, sampleTreeChange())
+	x.Apply(Stamp{Time: 90, Before: 120, Device: device(2), Number: 9}, &TreeChange{[]TreeOp{
+		{Kind: TreeCreate, Name: "f", Value: value(nil)}, {Kind: TreeCreate, Index: 1, Name: "gone", Value: value(nil)}}})
+	x.Apply(Stamp{Time: 131, Device: device(3), Number: 1}, &TreeChange{[]TreeOp{
+		{Kind: TreeMove, Node: Dot{device(2), 9, 0}, Parent: Dot{device(1), 4, 0}}, {Kind: TreeMove, Index: 1, Node: Dot{device(1), 4, 0}, Parent: Dot{device(2), 9, 0}}}})
+	return x
+}
+
+func FuzzDecodeTree(f *testing.F) {
+	f.Add(EncodeTree(new(Tree)))
+	f.Add(EncodeTree(sampleTree()))
+	f.Add(EncodeTree(sampleTree().Seal(95)))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		checkDecoder(t, b, DecodeTree, EncodeTree)
+		if x, err := DecodeTree(b); err == nil {
+			n := 0
+			for range x.All() {
+				n++
+			}
+			if n != x.Len() {
+				t.Fatalf("%d of %d nodes are reached", n, x.Len())
+			}
+			checkDecoder(t, EncodeTree(x.Seal(7)), DecodeTree, EncodeTree)
+		}
+	})
+}
+
+func FuzzDecodeTreeChange(f *testing.F) {
+	f.Add(encoded(f, sampleTreeChange(), EncodeTreeChange))
+	f.Add([]byte{0})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		c, err := DecodeTreeChange(device(1), b)
+		if err != nil {
+			return
+		}
+		if again := encoded(t, c, EncodeTreeChange); string(again) != string(b) {
+			t.Fatalf("%x is taken, and printed as %x", b, again)
+		}
+		x := sampleTree()
+		x.Apply(Stamp{Time: 140, Device: device(1), Number: 5}, c)
+		checkDecoder(t, EncodeTree(x), DecodeTree, EncodeTree)
+	})
+}
