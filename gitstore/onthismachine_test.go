@@ -1,6 +1,11 @@
 package gitstore
 
-import "testing"
+import (
+	"errors"
+	"path/filepath"
+	"strings"
+	"testing"
+)
 
 func TestOnThisMachine(t *testing.T) {
 	for url, want := range map[string]bool{
@@ -11,6 +16,25 @@ func TestOnThisMachine(t *testing.T) {
 	} {
 		if got := OnThisMachine(url); got != want {
 			t.Errorf("%s: %v", url, got)
+		}
+	}
+}
+
+func TestKept(t *testing.T) {
+	full, err := filepath.Abs("x.git")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for url, want := range map[string]string{
+		"x.git": full, "file:///srv/x.git": "/srv/x.git", "https://me@example.org/x.git": "https://me@example.org/x.git",
+		"git@example.org:x.git": "git@example.org:x.git", "https://me:hunter2@example.org/x.git": "", "http://example.org/x.git": "", "ext::sh": "",
+	} {
+		got, err := Kept(url)
+		if got != want || (want == "") != errors.Is(err, ErrURL) {
+			t.Errorf("%s: %q, %v", url, got, err)
+		}
+		if err != nil && strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("the password is shown: %v", err)
 		}
 	}
 }

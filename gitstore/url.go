@@ -84,6 +84,21 @@ func OnThisMachine(rawURL string) bool {
 	return err == nil && (a.scheme == schemePath || isLoopback(a.host))
 }
 
+// Kept is an address as it may be stored and told to others: one that is opened here,
+// without a password, a path in full.
+func Kept(rawURL string) (string, error) {
+	a, err := parseAddress(rawURL)
+	switch {
+	case err != nil:
+		return "", err
+	case a.pass != "":
+		return "", fmt.Errorf("%w: a password in it", ErrURL)
+	case a.scheme == schemePath:
+		return a.path, nil
+	}
+	return rawURL, nil
+}
+
 func splitAddress(s string) (address, error) {
 	if s == "" || len(s) > 2048 {
 		return address{}, fmt.Errorf("address of %d bytes", len(s))

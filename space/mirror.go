@@ -3,12 +3,10 @@ package space
 import (
 	"context"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/espace-git/espace-git/gitstore"
 	"github.com/espace-git/espace-git/view"
 )
 
@@ -154,19 +152,4 @@ func checkRemoteName(name string) error {
 		return usage("%q is no name of a remote: use at most 32 lower-case letters, digits, - and _", name)
 	}
 	return nil
-}
-
-// checkRemoteURL takes what gitstore reaches, without credentials: the URL is kept,
-// shown, and told to others.
-func (s *Space) checkRemoteURL(address string) error {
-	if u, err := url.Parse(address); err == nil && u.User != nil {
-		if _, set := u.User.Password(); set {
-			return usage("the URL holds a password")
-		}
-	}
-	remote, err := gitstore.NewRemote(s.repo, address, gitstore.RemoteOptions{})
-	if err != nil {
-		return err
-	}
-	return remote.Close()
 }

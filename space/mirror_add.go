@@ -3,6 +3,8 @@ package space
 import (
 	"context"
 	"fmt"
+
+	"github.com/espace-git/espace-git/gitstore"
 )
 
 // AddMirror gives a space a further remote, and everything that was verified here to
@@ -11,6 +13,10 @@ import (
 // there when the host is gone. Else only this device knows.
 func (s *Space) AddMirror(ctx context.Context, name, url string, share bool) (*SyncResult, error) {
 	res := &SyncResult{LetIn: []string{}, Warnings: []string{}}
+	url, err := gitstore.Kept(url)
+	if err != nil {
+		return res, err
+	}
 	if err := s.newRemote(ctx, name, url, share); err != nil {
 		return res, err
 	}
@@ -71,12 +77,9 @@ func (s *Space) newRemote(ctx context.Context, name, url string, share bool) err
 	case url == s.Remote() || known != nil:
 		return usage("%s is a remote of this space already", url)
 	case share:
-		err = s.mayAnnounce(ctx)
+		return s.mayAnnounce(ctx)
 	}
-	if err != nil {
-		return err
-	}
-	return s.checkRemoteURL(url)
+	return nil
 }
 
 // RemoveMirror forgets a mirror; what it holds stays there. share tells all members

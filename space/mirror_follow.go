@@ -127,7 +127,7 @@ func (s *Space) follow(ctx context.Context, res *SyncResult) (moved bool, err er
 			return err
 		}
 		for _, e := range entries {
-			if url, err = s.heed(&rs, url, e); err != nil {
+			if url, err = rs.heed(url, e); err != nil {
 				res.warn("ledger entry %d names a remote that is not used: %v", e.number, err)
 			}
 			rs.Followed = e.number + 1
@@ -145,15 +145,15 @@ func (s *Space) follow(ctx context.Context, res *SyncResult) (moved bool, err er
 }
 
 // heed acts upon one entry; url is the primary before it, and the result after it.
-func (s *Space) heed(rs *remotes, url string, e remoteEntry) (string, error) {
+func (rs *remotes) heed(url string, e remoteEntry) (string, error) {
 	if e.Role == remoteNone {
 		if m := rs.at(e.URL); m != nil && m.Shared {
 			rs.drop(e.URL)
 		}
 		return url, nil
 	}
-	if err := s.checkRemoteURL(e.URL); err != nil {
-		return url, err
+	if kept, err := gitstore.Kept(e.URL); err != nil || kept != e.URL {
+		return url, errors.Join(err, usage("%s is no address to keep", harmless(e.URL)))
 	}
 	// A malicious admin must not choose which folder of ours is written to.
 	if gitstore.OnThisMachine(e.URL) && !gitstore.OnThisMachine(url) {

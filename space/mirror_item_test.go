@@ -104,6 +104,26 @@ func TestRemoteItemRefused(t *testing.T) {
 	}
 }
 
+// An admin names places that only this machine can reach, or that hold a password.
+func TestAttackRemoteOnMyDisk(t *testing.T) {
+	const away = "https://example.org/picnic.git"
+	for url, follows := range map[string]bool{
+		"https://example.net/picnic.git": true, "git@example.net:picnic.git": true,
+		"/home/alice/code/.git": false, "file:///home/alice/code/.git": false, "code.git": false, "http://localhost:8080/x.git": false,
+		"https://127.0.0.1/x.git": false, "ssh://localhost/home/alice/code": false, "https://x:secret@example.net/x.git": false,
+		"http://example.net/x.git": false, "ext::sh -c id": false, "-x": false,
+	} {
+		for _, role := range []string{remoteMirror, remotePrimary} {
+			rs := remotes{Primary: primaryName}
+			got, err := rs.heed(away, remoteEntry{remoteItem{Name: "other", URL: url, Role: role}, 3})
+			used := got == url || rs.at(url) != nil
+			if used != follows || follows != (err == nil) {
+				t.Errorf("%s %s: used %v, %v", role, url, used, err)
+			}
+		}
+	}
+}
+
 func FuzzRemoteItem(f *testing.F) {
 	raw, err := os.ReadFile(remoteVectors)
 	var list []remoteVector
