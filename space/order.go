@@ -1,6 +1,8 @@
 package space
 
 import (
+	"bytes"
+	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"slices"
@@ -21,6 +23,7 @@ const (
 	bucketOrderNumber = "order-number" // O ‖ device → merge.Ranges: numbers of its transactions, with effect or not
 	bucketOrderAt     = "order-at"     // O ‖ device ‖ number → index of the entry that used it
 	bucketOrderOwn    = "order-own"    // O ‖ index → IDs of the own transactions in the entry
+	bucketOrderKnown  = "order-known"  // O → wire.LogHead that was verified: it stays when the order is read anew
 	bucketOrderBase   = "order-base"   // table ‖ row → the row as the order alone has it, see orderpending.go
 )
 
@@ -90,6 +93,11 @@ func (c *orderLog) save(v *view.Tx, o wire.Hash) (err error) {
 	if err := v.Put(bucketReader, laneKey(o, orderDevice), state); err != nil {
 		return err
 	}
+	if head := c.reader.Head(); head.Len > 0 {
+		if err := putValue(v, bucketOrderKnown, o[:], head); err != nil {
+			return err
+		}
+	}
 	for n, page := range pages {
 		if err := v.Put(bucketPage, headKey(o, orderDevice, n), page); err != nil {
 			return err
@@ -98,8 +106,9 @@ func (c *orderLog) save(v *view.Tx, o wire.Hash) (err error) {
 	return putValue(v, bucketOrder, o[:], c.orderState)
 }
 
-// clearOrder forgets what was read of all orders, to read it anew. Rows are cleared
-// with it, so there is nothing left to put back under those that wait.
+// clearOrder forgets what was read of all orders, to read it anew, but for how far:
+// of two branches it has to be the same one again. Rows are cleared with it, so there
+// is nothing left to put back under those that wait.
 func clearOrder(v *view.Tx) error {
 	for _, bucket := range []string{bucketOrder, bucketOrderNumber, bucketOrderAt, bucketOrderOwn, bucketOrderBase} {
 		if err := clearBucket(v, bucket, nil); err != nil {
@@ -154,23 +163,79 @@ func (r *round) followOrder(ref string, tip wire.ObjectID) error {
 	}
 	commits = append(r.stillAhead(c), commits...)
 	if len(commits) == 0 {
-		return nil
+		return r.splitOrder(c)
 	}
+	before := c.log.Len()
+	anchor, err := r.readOrder(c, ref, commits)
+	if err != nil || anchor.IsZero() || !stands && c.log.Len() == before {
+		return err // nothing new in it: what we have stays, and the host is put right
+	}
+	return r.moveTip(ref, anchor)
+}
+
+// readOrder gives commits to the reader and applies what counts from now on. It
+// returns the last commit that a device of this space signed.
+func (r *round) readOrder(c *orderLog, ref string, commits []gitstore.CommitRef) (anchor wire.ObjectID, err error) {
 	read := r.orderPieces(c, ref, commits)
-	accepted, outcomes := c.reader.Read(read.pieces)
-	r.res.Fetched += len(accepted)
-	for i, o := range outcomes {
-		if err := r.orderOutcome(ref, read.of[i], o); err != nil {
-			return err
+	for _, part := range r.knownFirst(c, read) {
+		accepted, outcomes := c.reader.Read(part.pieces)
+		r.res.Fetched += len(accepted)
+		for i, o := range outcomes {
+			if err := r.orderOutcome(ref, part.of[i], o); err != nil {
+				return anchor, err
+			}
+		}
+		if err := r.applyOrder(c, accepted); err != nil {
+			return anchor, err
 		}
 	}
-	if err := errors.Join(r.applyOrder(c, accepted), c.save(r.v, r.epoch().O)); err != nil {
-		return err
+	return read.anchor, c.save(r.v, r.epoch().O)
+}
+
+// knownFirst puts what was verified before in front, where the order is read anew:
+// who verified one of two branches goes on with it.
+func (r *round) knownFirst(c *orderLog, read orderRead) []orderRead {
+	var head wire.LogHead
+	o := r.epoch().O
+	if ok, err := getValue(r.v, bucketOrderKnown, o[:], &head); err != nil || !ok || c.reader.Head().Len > 0 {
+		return []orderRead{read}
 	}
-	if read.anchor.IsZero() || !stands && len(accepted) == 0 {
-		return nil // nothing new in it: what we have stays, and the host is put right
+	entries, err := r.orderOf(head, read.pieces)
+	if err != nil {
+		return []orderRead{read} // git lost some of it: what is left is read like a newcomer does
 	}
-	return r.moveTip(ref, read.anchor)
+	var before, rest orderRead
+	for i, p := range read.pieces {
+		to := &rest
+		if within(p, entries) {
+			to = &before
+		}
+		to.pieces, to.of = append(to.pieces, p), append(to.of, read.of[i])
+	}
+	return []orderRead{before, rest}
+}
+
+// within reports whether all that a piece says is among entries.
+func within(p chain.Piece, entries []chain.Ordered) bool {
+	if p.Commit.Log.Len > uint64(len(entries)) {
+		return false
+	}
+	for i, stored := range p.Entries {
+		if i >= uint64(len(entries)) || entries[i].Author != p.Commit.Device || !bytes.Equal(entries[i].Entry, stored) {
+			return false
+		}
+	}
+	return true
+}
+
+// orderOf is exactly what a head names, of all pieces at hand.
+func (r *round) orderOf(head wire.LogHead, pieces []chain.Piece) ([]chain.Ordered, error) {
+	key := func(id wire.DeviceID) (ed25519.PublicKey, bool) {
+		d, ok := r.roster().Device(id)
+		return d.Key, ok
+	}
+	entries, _, err := chain.ReadOrderCut(r.s.id, r.epoch().O, key, head, pieces, r.authored)
+	return entries, err
 }
 
 // stillAhead gives the commits that were ahead of the ledger another look.

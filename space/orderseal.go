@@ -1,7 +1,6 @@
 package space
 
 import (
-	"crypto/ed25519"
 	"errors"
 	"fmt"
 	"maps"
@@ -76,12 +75,8 @@ func (f *following) cutOrder() (bool, error) {
 		}
 		pieces = append(pieces, chain.Piece{Commit: v, Entries: entries})
 	}
-	key := func(id wire.DeviceID) (ed25519.PublicKey, bool) {
-		d, ok := r.roster().Device(id)
-		return d.Key, ok
-	}
 	var err error
-	f.ordered, _, err = chain.ReadOrderCut(r.s.id, r.epoch().O, key, head, pieces, r.authored)
+	f.ordered, err = r.orderOf(head, pieces)
 	if errors.Is(err, chain.ErrNoCut) {
 		return false, nil
 	}

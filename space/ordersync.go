@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"time"
 
-	"github.com/espace-git/espace-git/chain"
 	"github.com/espace-git/espace-git/internal/wire"
 )
 
@@ -62,14 +61,10 @@ func (a *audit) order() error {
 		a.lack("order: %v", err)
 		return nil
 	}
-	fresh := &orderLog{reader: chain.NewOrderReader(r.s.id, r.epoch().O, r.authored)}
-	entries, _ := fresh.reader.Read(r.orderPieces(fresh, ref, commits).pieces)
-	head := known.reader.Head()
-	if root, ok := fresh.reader.RootAt(head.Len); !ok || root != head.Root {
-		if known.reader.Stopped() || fresh.reader.Stopped() {
-			return nil // two branches: which of them was read first git can't tell
-		}
-		a.lack("order: git does not have the %d entries that were verified before", head.Len)
+	entries, err := r.orderOf(known.reader.Head(), r.orderPieces(new(orderLog), ref, commits).pieces)
+	if err != nil {
+		a.lack("order: git does not have the %d entries that were verified before", known.reader.Head().Len)
+		return nil
 	}
 	for _, o := range entries {
 		d, _ := r.roster().Device(o.Author)

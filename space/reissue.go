@@ -38,11 +38,15 @@ func (f *following) unsealedOwn() (out []*unsealedTx, err error) {
 	}
 	head, _ := f.next.Cut.Lane(r.me.Device)
 	clean := f.variants[r.me.Device] == nil && r.lanes[r.me.Device] != nil && r.lanes[r.me.Device].log.Len() <= head.Len
+	covered, err := r.coveredOwn()
+	if err != nil {
+		return nil, err
+	}
 	for _, row := range rows {
 		if row.Ordered {
 			continue // endOrder's
 		}
-		if clean && row.State != view.Local && r.used(r.me.Device).Has(row.Number) {
+		if clean && covered[row.ID] {
 			continue // it is in the cut
 		}
 		u := &unsealedTx{row: row}
@@ -174,7 +178,7 @@ func (r *round) enter(next membership.Opening, opening uint64) error {
 // stays known, so that the history can be read again and a host be healed.
 func (r *round) leave() error {
 	o := r.epoch().O
-	for _, bucket := range []string{bucketLane, bucketReader, bucketPage, bucketHead, bucketHeld} {
+	for _, bucket := range []string{bucketLane, bucketReader, bucketPage, bucketHead, bucketHeld, bucketOwn} {
 		if err := clearBucket(r.v, bucket, o[:]); err != nil {
 			return err
 		}
@@ -192,7 +196,7 @@ func (r *round) leave() error {
 			return err
 		}
 	}
-	return errors.Join(clearOrder(r.v), clearBucket(r.v, bucketSeen, nil))
+	return errors.Join(clearOrder(r.v), clearBucket(r.v, bucketOrderKnown, o[:]), clearBucket(r.v, bucketSeen, nil))
 }
 
 func clearBucket(v *view.Tx, bucket string, prefix []byte) error {
