@@ -182,3 +182,36 @@ func TestOneRowChangesFewPages(t *testing.T) {
 		}
 	}
 }
+
+// TestErrorsOfOthers: what Emit, fetch and fn return comes back, and accuses nobody.
+func TestErrorsOfOthers(t *testing.T) {
+	mine := errors.New("disk full")
+	records := rowsOf(3000, 100)
+	b := New(testPlace, testCut, nil, testRand("r"))
+	b.Emit = func(Page) error { return mine }
+	var err error
+	for _, r := range records {
+		if err = b.Add(r.key, r.value); err != nil {
+			break
+		}
+	}
+	if !errors.Is(err, mine) {
+		t.Errorf("Add: %v", err)
+	}
+	if _, err := b.Finish(); !errors.Is(err, mine) {
+		t.Errorf("Finish: %v", err)
+	}
+	built := build(t, testPlace, nil, records)
+	h := host{}
+	h.take(built)
+	n := 0
+	_, err = Read(through(t, built.Manifest), h.fetch, func(key, value []byte) error {
+		if n++; n == 2000 {
+			return mine
+		}
+		return nil
+	})
+	if !errors.Is(err, mine) || errors.Is(err, ErrWrong) || n != 2000 {
+		t.Errorf("Read, after %d records: %v", n, err)
+	}
+}
