@@ -28,7 +28,7 @@ func fullCut(n int) Cut {
 // A space of 1,000 devices can still be sealed, whatever lengths its lanes have.
 func TestCutOfThousandLanesFits(t *testing.T) {
 	part := SealPart{Commitment: seed("x"), Cut: fullCut(wire.MaxDevices)}
-	for _, b := range []Body{&RotateBody{}, &MemberRemoveBody{Member: memberID("x")}, &SchemaBody{}} {
+	for _, b := range []Body{&RotateBody{}, &RetentionBody{Kept: 1}, &SchemaBody{}} {
 		b, _ = WithSeal(b, part)
 		s := found(t, "alice")
 		env, err := s.draft(b).with(testKey("alice")).sign(payload{Space: &s.r.space, Number: 1, Predecessor: s.r.head.Hash})

@@ -35,8 +35,9 @@ type simulation struct {
 }
 
 func simulate(t *testing.T, rnd *rand.Rand) {
-	s := &simulation{story: found(t, "alice"), rnd: rnd, people: []string{"alice", "mallory"}}
-	for i := range 80 {
+	s := &simulation{story: with(t, map[string]Role{"adam": Admin, "olga": Owner, "eve": Editor}), rnd: rnd}
+	s.people = []string{"alice", "adam", "olga", "eve", "mallory"}
+	for i := range 150 {
 		before := s.r
 		if err := s.step(i); err != nil {
 			s.denied++
@@ -47,7 +48,7 @@ func simulate(t *testing.T, rnd *rand.Rand) {
 		}
 		checkInvariants(t, before, s.r)
 	}
-	if len(s.entries) < 10 || s.denied < 5 {
+	if s.denied < 5 {
 		t.Errorf("%d entries and %d refusals: too tame", len(s.entries), s.denied)
 	}
 	s.readers()
@@ -55,29 +56,88 @@ func simulate(t *testing.T, rnd *rand.Rand) {
 
 func pick[T any](rnd *rand.Rand, of []T) T { return of[rnd.IntN(len(of))] }
 
-// step is one random act by a random person.
+// step is one random act by a random person, on anybody.
 func (s *simulation) step(i int) error {
 	who, whom := pick(s.rnd, s.people), pick(s.rnd, s.people)
 	name := fmt.Sprint("thing ", i)
-	switch s.rnd.IntN(9) {
-	case 0, 1:
+	switch s.rnd.IntN(16) {
+	case 0, 1, 2:
 		b := s.inviteBody(name, Role(1+s.rnd.IntN(4)))
 		b.Uses, b.Approve = 1+s.rnd.IntN(3), b.Approve || s.rnd.IntN(3) == 0
+		b.History = &History{None: s.rnd.IntN(4) == 0}
 		return s.offer(who, name, b)
-	case 2:
+	case 3:
 		b := s.inviteBody(name, NoRole)
-		b.Member, b.History = ref(memberID(whom)), nil
+		b.Member, b.History, b.Approve = ref(s.memberOf(whom)), nil, s.rnd.IntN(2) == 0
 		return s.offer(who, name, b)
-	case 3, 4, 5:
+	case 4, 5, 6, 7:
 		return s.comes(fmt.Sprint("person ", i), who)
-	case 6:
-		return s.does(who, &MemberRoleBody{Member: memberID(whom), Role: Role(1 + s.rnd.IntN(4))})
-	case 7:
+	case 8:
 		if len(s.waiting) > 0 {
 			return s.does(who, &ApproveBody{pick(s.rnd, s.waiting)})
 		}
+	case 9:
+		return s.does(who, s.something(whom, name))
+	case 10:
+		return s.recovers(name, whom)
+	case 11:
+		return s.does(who, &KeyUpdateBody{Recipient: testRecipient(name), Recovery: ref(recoveryKeys(who))})
 	}
-	return s.does(who, &SchemaBody{Widens: s.rnd.IntN(2) == 0})
+	b := s.narrows(who, whom)
+	if s.r.Approvals(b, id(who)) > 0 {
+		d := s.draft(b)
+		d.Terms = &Terms{ID: s.termsID(uint64(i) + 1), Until: s.r.Head().Number + 20}
+		_, err := s.try(who, d)
+		if err == nil {
+			s.waiting = append(s.waiting, PlaceOf(s.last.Position()))
+		}
+		return err
+	}
+	return s.does(who, b)
+}
+
+func (s *simulation) memberOf(name string) wire.MemberID {
+	d, _ := s.r.Device(id(name))
+	return d.Member
+}
+
+// narrows is something that may take away.
+func (s *simulation) narrows(who, whom string) Body {
+	switch s.rnd.IntN(8) {
+	case 0:
+		return &LeaveBody{}
+	case 1, 2:
+		return &DeviceRemoveBody{Device: id(whom)}
+	case 3:
+		return &MemberRemoveBody{Member: s.memberOf(whom)}
+	case 4:
+		return &RotateBody{}
+	default:
+		return &MemberRoleBody{Member: s.memberOf(whom), Role: Role(1 + s.rnd.IntN(4))}
+	}
+}
+
+// something is another thing that a member may do.
+func (s *simulation) something(whom, name string) Body {
+	return pick(s.rnd, []Body{
+		&SchemaBody{Widens: true}, &SchemaBody{}, &RemoteBody{}, &UpgradeBody{Format: 1 + s.rnd.IntN(2)},
+		&RetentionBody{Kept: uint64(s.rnd.IntN(4))}, &KeyWrapBody{Member: s.memberOf(whom)},
+		&PolicyBody{Policy: Policy{Approvals: map[string]int{KindMemberRole: 1 + s.rnd.IntN(2)}}},
+		&PolicyBody{Policy: Policy{Invite: pick(s.rnd, []Role{NoRole, Editor, Owner})}},
+	})
+}
+
+func (s *simulation) recovers(name, whose string) error {
+	b, err := s.r.NewRecover(RecoverParams{Words: recoveryWords(whose), Signer: testKey(name), Recipient: testRecipient(name), Recovery: recoveryKeys(name),
+		Lost: []wire.DeviceID{id(whose)}})
+	if err != nil {
+		return err
+	}
+	if err := s.does(name, b); err != nil {
+		return err
+	}
+	s.people = append(s.people, name)
+	return nil
 }
 
 func (s *simulation) does(who string, b Body) error {
@@ -116,32 +176,84 @@ func checkInvariants(t *testing.T, before, after *Roster) {
 	if at, ok := after.At(before.Head().Number); !ok || at != before || after.Head().Number != before.Head().Number+1 {
 		t.Fatal("the new roster does not lead back to the old one")
 	}
+	sealed := after.Epoch().Number > before.Epoch().Number
 	owners, devices := 0, 0
 	for _, m := range after.Members() {
 		devices += len(m.Devices)
-		if len(m.Devices) == 0 || len(m.Devices) > wire.MaxDevicesPerMember || wire.MemberID(m.Devices[0]) != m.ID {
+		if len(m.Devices) == 0 || after.present(&m) > wire.MaxDevicesPerMember || wire.MemberID(m.Devices[0]) != m.ID {
 			t.Fatalf("member %+v", m)
 		}
-		if m.Role == Owner && m.Status == StatusActive {
+		if m.Role == Owner && after.fit(&m) {
 			owners++
 		}
-		sealed := after.Epoch().Number > before.Epoch().Number
-		asked := m.Status == StatusLeaving && len(after.Requests()) > len(before.Requests())
-		if old, ok := before.Member(m.ID); ok && !sealed && (m.Role < old.Role || old.Status == StatusActive && m.Status != StatusActive && !asked || m.Since > old.Since) {
-			t.Fatalf("something was taken away without a seal: %+v, before %+v", m, old)
+		if old, ok := before.Member(m.ID); ok {
+			memberStep(t, old, m, sealed)
 		}
 	}
 	if owners == 0 || devices != len(after.Devices()) {
 		t.Fatalf("%d owners, %d devices", owners, devices)
 	}
 	for _, i := range after.Invites() {
-		if i.Used > i.Uses || i.Role >= Admin && !i.Approve {
-			t.Fatalf("invite %+v", i)
+		maker, _ := after.Device(i.Author)
+		m, _ := after.Member(maker.Member)
+		if i.Used > i.Uses || i.Role >= Admin && !i.Approve || i.Open() && (m.Status == StatusRemoved || i.Role > m.Role || maker.Status == StatusRemoved && !i.Kept) {
+			t.Fatalf("invite %+v of %s, who is %s", i, m.Role, m.Status)
+		}
+	}
+	checkDevices(t, before, after, sealed)
+	if sealed {
+		checkSealer(t, before, after)
+	}
+}
+
+// memberStep: rights go only with a seal, or are suspended by a request.
+func memberStep(t *testing.T, old, m Member, sealed bool) {
+	t.Helper()
+	lost := m.Role < old.Role || m.Status == StatusRemoved && old.Status != StatusRemoved || m.Since > old.Since && old.Status != StatusPending
+	if lost && !sealed || old.Status == StatusRemoved && m.Status != StatusRemoved || old.Status == StatusLeaving && m.Status == StatusActive {
+		t.Fatalf("%+v, before %+v", m, old)
+	}
+	if m.Status == StatusRemoved && (m.Recovery != nil || m.Muted) {
+		t.Fatalf("a way back: %+v", m)
+	}
+}
+
+func checkDevices(t *testing.T, before, after *Roster, sealed bool) {
+	t.Helper()
+	for _, d := range after.Devices() {
+		m, _ := after.Member(d.Member)
+		if d.Active != (d.Status == StatusActive) || m.Status != StatusActive && d.Active || m.Status == StatusRemoved && d.Status != StatusRemoved {
+			t.Fatalf("device %+v of a member that is %s", d, m.Status)
+		}
+		old, ok := before.Device(d.ID)
+		if ok && (old.Status == StatusRemoved && d.Status != StatusRemoved || d.Status == StatusRemoved && old.Status != StatusRemoved && !sealed) {
+			t.Fatalf("device %+v, before %+v", d, old)
+		}
+		if !d.Active && (after.MayWriteLane(d.ID) || after.MaySeal(d.ID) || after.RoleOf(d.ID) != NoRole || after.MayRead(d.ID, after.Epoch().Number)) {
+			t.Fatalf("%+v has rights", d)
 		}
 	}
 	for _, d := range after.Recipients() {
-		if !d.Active || !after.MayWriteLane(d.ID) || after.NeedsApproval(d.ID) {
+		if !d.Active || !after.MayWriteLane(d.ID) || after.NeedsApproval(d.ID) || !after.HasLane(d.ID) {
 			t.Fatalf("a wrap for %+v", d)
+		}
+	}
+}
+
+// checkSealer: a seal carries out all that waits, and who drew the secret keeps it.
+func checkSealer(t *testing.T, before, after *Roster) {
+	t.Helper()
+	o := after.Epoch()
+	was, now := before.RoleOf(o.Author), after.RoleOf(o.Author)
+	if now < Admin || was != NoRole && was != now || len(after.Requests()) != 0 || o.Number != before.Epoch().Number+1 || o.Cut == nil {
+		t.Fatalf("sealed by a %s, now %s, %d requests left", was, now, len(after.Requests()))
+	}
+	if was != NoRole && !before.MaySeal(o.Author) {
+		t.Fatal("it sealed although MaySeal says no")
+	}
+	for _, m := range after.Members() {
+		if after.WaitsForSeal(m.ID) {
+			t.Fatalf("member %s still waits", m.ID)
 		}
 	}
 }
