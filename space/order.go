@@ -166,30 +166,32 @@ func (r *round) followOrder(ref string, tip wire.ObjectID) error {
 		return r.splitOrder(c)
 	}
 	before := c.log.Len()
-	anchor, err := r.readOrder(c, ref, commits)
-	if err != nil || anchor.IsZero() || !stands && c.log.Len() == before {
+	read, err := r.readOrder(c, ref, commits)
+	if err != nil || read.anchor.IsZero() || !stands && !read.forked && c.log.Len() == before {
 		return err // nothing new in it: what we have stays, and the host is put right
 	}
-	return r.moveTip(ref, anchor)
+	// Another branch is not put right: members who verified different ones would take
+	// turns at it. Both go onto the host, see joinOrder.
+	return r.moveTip(ref, read.anchor)
 }
 
-// readOrder gives commits to the reader and applies what counts from now on. It
-// returns the last commit that a device of this space signed.
-func (r *round) readOrder(c *orderLog, ref string, commits []gitstore.CommitRef) (anchor wire.ObjectID, err error) {
-	read := r.orderPieces(c, ref, commits)
+// readOrder gives commits to the reader and applies what counts from now on.
+func (r *round) readOrder(c *orderLog, ref string, commits []gitstore.CommitRef) (read orderRead, err error) {
+	read = r.orderPieces(c, ref, commits)
 	for _, part := range r.knownFirst(c, read) {
 		accepted, outcomes := c.reader.Read(part.pieces)
 		r.res.Fetched += len(accepted)
 		for i, o := range outcomes {
+			read.forked = read.forked || o.Verdict == chain.Fork
 			if err := r.orderOutcome(ref, part.of[i], o); err != nil {
-				return anchor, err
+				return read, err
 			}
 		}
 		if err := r.applyOrder(c, accepted); err != nil {
-			return anchor, err
+			return read, err
 		}
 	}
-	return read.anchor, c.save(r.v, r.epoch().O)
+	return read, c.save(r.v, r.epoch().O)
 }
 
 // knownFirst puts what was verified before in front, where the order is read anew:
@@ -258,6 +260,7 @@ type orderRead struct {
 	of     []gitstore.CommitRef
 	anchor wire.ObjectID // the last commit that a device of this space signed
 	was    []aheadCommit
+	forked bool // some are of another branch than the one that was verified
 }
 
 // orderPieces are the commits that count: signed by a device that might write to

@@ -16,21 +16,46 @@ import (
 // then. So nothing of it is kept, but that its transactions go on waiting.
 func (r *round) orderUpdate(b *gitstore.Batch, host map[string]wire.ObjectID) (gitstore.RefUpdate, error) {
 	rows, err := r.v.PendingOrdered(pushBytes)
-	if err != nil || len(rows) == 0 {
-		return gitstore.RefUpdate{}, err
-	}
-	if ok, err := r.maySign(r.lanes[r.me.Device]); !ok || err != nil {
+	if err != nil {
 		return gitstore.RefUpdate{}, err
 	}
 	c, err := r.loadOrder()
-	if err != nil || !r.mayPushOrder(c) {
+	if err != nil {
+		return gitstore.RefUpdate{}, err
+	}
+	ref := r.s.refs.Order(r.epoch())
+	if join, err := r.joinOrder(b, c, host[ref]); err != nil || !join.IsZero() {
+		return gitstore.RefUpdate{Name: ref, New: join}, err // what waits goes on top, in the next round
+	}
+	if len(rows) == 0 {
+		return gitstore.RefUpdate{}, nil
+	}
+	if ok, err := r.maySign(r.lanes[r.me.Device]); !ok || err != nil || !r.mayPushOrder(c) {
 		return gitstore.RefUpdate{}, err
 	}
 	txs, err := r.settleOrdered(c, rows)
 	if err != nil {
 		return gitstore.RefUpdate{}, err
 	}
-	return r.orderCommit(b, host, c.reader.Log(), txs)
+	return r.orderCommit(b, host[ref], c.reader.Log(), txs)
+}
+
+// joinOrder is a commit with two branches of the order below it, where the host shows
+// one that does not stand on the branch that was verified here; else zero. It carries
+// objects and proves nothing, so nobody signs it.
+func (r *round) joinOrder(b *gitstore.Batch, c *orderLog, shown wire.ObjectID) (wire.ObjectID, error) {
+	tip, ok := c.reader.Tip()
+	if !ok || shown.IsZero() || len(c.reader.Evidence()) == 0 || c.reader.Stopped() || r.stands(shown, tip.ObjectID()) {
+		return wire.ObjectID{}, nil
+	}
+	raw, err := r.s.repo.CommitBytes(shown)
+	if err != nil {
+		return wire.ObjectID{}, nil //nolint:nilerr // no commit: repair puts it right
+	}
+	time := chain.TimeAfter(r.now.Unix(), gitstore.CommitTime(raw))
+	who := fmt.Sprintf("%s <%s@espace.invalid> %d +0000", r.me.Device, r.me.Device, time)
+	return b.Commit(fmt.Appendf(nil, "tree %s\nparent %s\nparent %s\nauthor %s\ncommitter %s\n\njoins two branches\n",
+		b.Tree(nil), shown, tip.ObjectID(), who, who)), nil
 }
 
 func (r *round) mayPushOrder(c *orderLog) bool {
@@ -115,7 +140,7 @@ func (r *round) restamped(row view.JournalRow, tx *merge.Transaction) (err error
 }
 
 // orderCommit signs entries with the transactions on top of a log.
-func (r *round) orderCommit(b *gitstore.Batch, host map[string]wire.ObjectID, log chain.Log, txs []merge.Transaction) (gitstore.RefUpdate, error) {
+func (r *round) orderCommit(b *gitstore.Batch, parent wire.ObjectID, log chain.Log, txs []merge.Transaction) (gitstore.RefUpdate, error) {
 	var files []gitstore.TreeEntry
 	ledger := r.roster().Head()
 	for len(txs) > 0 {
@@ -135,8 +160,8 @@ func (r *round) orderCommit(b *gitstore.Batch, host map[string]wire.ObjectID, lo
 	tree := b.Tree([]gitstore.TreeEntry{{Name: "entries", Mode: gitstore.ModeDir, ID: b.Tree(files)}})
 	msg := r.message(chain.Order)
 	msg.Ledger, msg.Log = &ledger, &head
-	id, err := r.commit(b, ref, host[ref], tree, msg)
-	return gitstore.RefUpdate{Name: ref, Old: host[ref], New: id}, err
+	id, err := r.commit(b, ref, parent, tree, msg)
+	return gitstore.RefUpdate{Name: ref, New: id}, err
 }
 
 // entryOf is how many of the transactions go into one entry.
