@@ -3,8 +3,11 @@ package membership
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"sync"
 	"testing"
+
+	"github.com/espace-git/espace-git/internal/wire"
 )
 
 // big is a ledger of devices and entries, made once: it costs about a minute of
@@ -91,4 +94,66 @@ func BenchmarkLookups(b *testing.B) {
 			r.Witnesses(id("device 999"))
 		}
 	})
+}
+
+// removal is a ledger of that many members, and the entry that removes one of them
+// and cuts the lanes of all.
+func removal(tb testing.TB, members int) (*Roster, []byte) {
+	tb.Helper()
+	s := &story{t: tb, links: map[string]Link{}, clock: t0}
+	if r, _, err := Fold(nil, bigLedger()[:members+1]); err != nil {
+		tb.Fatal(err)
+	} else {
+		s.r = r
+	}
+	part := s.sealPart()
+	part.Cut.Lanes = nil
+	for _, d := range s.r.Devices() {
+		part.Cut.Lanes = append(part.Cut.Lanes, LaneCut{d.ID, wire.LogHead{Len: 1_000_000, Root: seed("lane")}})
+	}
+	slices.SortFunc(part.Cut.Lanes, func(a, b LaneCut) int { return compareBytes(a.Device, b.Device) })
+	b, _ := WithSeal(&MemberRemoveBody{Member: memberID(fmt.Sprint("device ", members/2))}, part)
+	env, err := s.r.Propose(Draft{Body: b, Time: t0, Signer: testKey("alice")})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return s.r, env
+}
+
+// Removing one member: what the fold costs a reader, what asking costs the sealer,
+// and the bytes of the entry.
+func BenchmarkRemoval(b *testing.B) {
+	for _, n := range []int{10, 100, 999} {
+		r, env := removal(b, n)
+		b.Run(fmt.Sprintf("%d/apply", n), func(b *testing.B) {
+			for b.Loop() {
+				if _, _, err := r.Apply(env); err != nil {
+					b.Fatal(err)
+				}
+			}
+			b.ReportMetric(float64(len(env)), "B/entry")
+		})
+		b.Run(fmt.Sprintf("%d/preview", n), func(b *testing.B) {
+			for b.Loop() {
+				if _, err := r.Removes(&MemberRemoveBody{Member: memberID(fmt.Sprint("device ", n/2))}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+		b.Run(fmt.Sprintf("%d/sealers", n), func(b *testing.B) {
+			for b.Loop() {
+				r.Sealers()
+			}
+		})
+	}
+}
+
+func TestRemovalOfOneOfAThousandFits(t *testing.T) {
+	if testing.Short() {
+		t.Skip("signs a thousand joins")
+	}
+	_, env := removal(t, 999)
+	if len(env) > 160<<10 {
+		t.Errorf("the entry takes %d bytes", len(env))
+	}
 }
