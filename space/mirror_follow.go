@@ -211,12 +211,11 @@ func (s *Space) turnTo(url string) error {
 	return identity.Remember(s.opts.Home, s.id, s.dir, []string{url})
 }
 
-// greet gives a primary that is new here what it lacks, once. Which one is primary is
-// what the store says: another process may have followed the ledger.
-func (s *Space) greet(ctx context.Context) error {
-	var rs remotes
+// currentRemotes are the remotes as stored, and turns to the primary that the store
+// names: another process may have followed the ledger.
+func (s *Space) currentRemotes(ctx context.Context) (rs remotes, err error) {
 	stored := new(Space)
-	err := s.db.View(ctx, func(v *view.Tx) (err error) {
+	err = s.db.View(ctx, func(v *view.Tx) (err error) {
 		if rs, err = loadRemotes(v); err != nil {
 			return err
 		}
@@ -225,6 +224,12 @@ func (s *Space) greet(ctx context.Context) error {
 	if err == nil && stored.url != s.url {
 		err = s.turnTo(stored.url)
 	}
+	return rs, err
+}
+
+// greet gives a primary that is new here what it lacks, once.
+func (s *Space) greet(ctx context.Context) error {
+	rs, err := s.currentRemotes(ctx)
 	if err != nil || !rs.Greet {
 		return err
 	}

@@ -19,8 +19,8 @@ const patient = 24 * time.Hour
 
 // Heal gives every remote what it lacks of what was verified here, whoever signed
 // it: the ledger, keys, lanes, all of every epoch. An empty repository becomes the
-// space again. First the mirrors are read, which may have more. Nobody is accused:
-// that a host lost something is known. The error is the primary's.
+// space again. First all are read, which may have more. Nobody is accused of what is
+// missing: that is known. The error is the primary's.
 func (s *Space) Heal(ctx context.Context) ([]Healed, *SyncResult, error) {
 	out, res := []Healed{}, &SyncResult{LetIn: []string{}, Warnings: []string{}}
 	unlock, err := s.lockSync(ctx)
@@ -29,57 +29,48 @@ func (s *Space) Heal(ctx context.Context) ([]Healed, *SyncResult, error) {
 	}
 	defer unlock()
 	defer s.mirrorRefs(ctx)
-	rs, err := s.loadRemotes(ctx)
+	rs, err := s.currentRemotes(ctx)
 	if err != nil {
 		return out, res, classify(err)
 	}
 	if s.url == "" {
 		return out, res, usage("this space has no remote yet: `espace-git remote add origin URL`")
 	}
-	as := s.askAll(ctx, rs.Mirrors, patient)
+	primary := mirror{Name: rs.Primary, URL: s.url, Met: true}
+	as := s.askAll(ctx, append([]mirror{primary}, rs.Mirrors...), patient)
 	defer as.close()
 	var found []string
-	for _, a := range as.wait() {
+	for i, a := range as.wait() {
 		if a.err == nil {
-			var t *took
-			if t, a.err = s.readMirror(ctx, res, a, true); t != nil {
-				found = append(found, t.found...)
-			}
+			found = append(found, s.learn(ctx, res, a, i == 0 || as.list[0].orders())...)
 		}
 	}
-	host, err := s.healHost(ctx)
-	out = append(out, host)
-	for _, a := range as.list {
-		out = append(out, s.healMirror(ctx, res, a))
+	for i, a := range as.list {
+		out = append(out, s.heal(ctx, a))
+		if i > 0 {
+			s.noteMirror(ctx, res, a)
+		}
+	}
+	if err = as.list[0].err; err != nil {
+		err = fmt.Errorf("healing %s: %w", rs.Primary, err)
 	}
 	return out, res, withViolations(found, classify(err))
 }
 
-func (s *Space) healHost(ctx context.Context) (Healed, error) {
-	h := Healed{URL: s.url, Refs: []string{}}
-	rs, err := s.loadRemotes(ctx)
+// orders: it was read, or has nothing that could be read before a mirror.
+func (a *asked) orders() bool { return a.err == nil && (a.holds == ours || a.holds == nobodys) }
+
+// learn reads a remote without comparing it with the primary.
+func (s *Space) learn(ctx context.Context, res *SyncResult, a *asked, primary bool) (found []string) {
+	t, err := s.readMirror(ctx, res, a, primary)
 	if err != nil {
-		return h, err
+		a.err = err
+		return nil
 	}
-	h.Name = rs.Primary
-	host, err := s.host()
-	if err == nil {
-		var b *brought
-		if b, err = s.bring(ctx, host, false); b != nil {
-			h.Refs = append(h.Refs, b.refs...)
-		}
-		if err == nil {
-			err = b.err()
-		}
-	}
-	if err != nil {
-		h.Problem = harmless(err.Error())
-		return h, fmt.Errorf("healing %s: %w", rs.Primary, err)
-	}
-	return h, nil
+	return t.found
 }
 
-func (s *Space) healMirror(ctx context.Context, res *SyncResult, a *asked) Healed {
+func (s *Space) heal(ctx context.Context, a *asked) Healed {
 	h := Healed{Name: a.Name, URL: a.URL, Refs: []string{}}
 	if a.err == nil {
 		var b *brought
@@ -93,6 +84,5 @@ func (s *Space) healMirror(ctx context.Context, res *SyncResult, a *asked) Heale
 	if a.err != nil {
 		h.Problem = harmless(a.err.Error())
 	}
-	s.noteMirror(ctx, res, a)
 	return h
 }

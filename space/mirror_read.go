@@ -75,7 +75,9 @@ func (s *Space) takeFrom(ctx context.Context, res *SyncResult, a *asked, primary
 		return nil, err
 	}
 	for _, w := range sub.Warnings {
-		res.warn("mirror %s: %s", a.Name, w)
+		if !slices.Contains(res.Warnings, w) { // it is not about the mirror then
+			res.warn("mirror %s: %s", a.Name, w)
+		}
 	}
 	res.Fetched += sub.Fetched
 	return t, nil

@@ -402,3 +402,60 @@ func TestHealWipedHostAfterSeals(t *testing.T) {
 		})
 	}
 }
+
+// Who did not know the mirror adds it, and finds the new primary there.
+func TestRemoteAddedAfterHostIsGone(t *testing.T) {
+	st, people := newMirrorStory(t, "alice", "bob")
+	alice, bob := people[0], people[1]
+	m := st.mirror(alice, "backup", false)
+	if err := os.RemoveAll(st.host.dir); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := alice.s.Promote(t.Context(), "backup", true); err != nil {
+		t.Fatal(err)
+	}
+	bob.insert(space.Row{"title": "of bob"})
+	if _, err := bob.s.Sync(t.Context()); !errors.Is(err, space.ErrNotRepository) {
+		t.Errorf("syncing without knowing: %v", err)
+	}
+	if _, err := bob.s.AddMirror(t.Context(), "what-alice-told-me", m.dir, false); err != nil {
+		t.Fatal(err)
+	}
+	st.sync(bob)
+	if bob.s.Remote() != m.dir {
+		t.Errorf("bob is at %s", bob.s.Remote())
+	}
+	st.converge(2)
+}
+
+// A mirror has what the lost host had and nobody else: heal brings it to the host.
+func TestHealFromMirror(t *testing.T) {
+	st, people := newMirrorStory(t, "alice", "bob")
+	alice, bob := people[0], people[1]
+	st.mirror(alice, "backup", true)
+	st.sync(bob)
+	alice.insert(space.Row{"title": "only on the mirror"})
+	alice.invite()
+	st.sync(alice)
+	st.host.wipe()
+	if _, _, err := bob.s.Heal(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := bob.rows(); len(got) != 2 {
+		t.Errorf("bob has %v", got)
+	}
+	st.converge(2)
+}
+
+// Commits that a host names and lost do not keep it from being healed.
+func TestHealDamagedHost(t *testing.T) {
+	st, people := newMirrorStory(t, "alice", "bob")
+	for ref := range st.host.refs() {
+		writeRef(t, st.host, ref, strings.Repeat("cd", 20))
+	}
+	if healed, _, err := people[1].s.Heal(t.Context()); err != nil {
+		t.Fatalf("%+v %v", healed, err)
+	}
+	st.host.git("fsck", "--full", "--strict")
+	st.converge(1)
+}
