@@ -38,6 +38,9 @@ const (
 var approvable = []string{KindDeviceRemove, KindForkResolve, KindInvite, KindKeyWrap, KindMemberRemove, KindMemberRole,
 	KindPolicy, KindRemote, KindRetention, KindSchema, KindUpgrade}
 
+// Approvable lists the kinds that a policy may ask approvals for.
+func Approvable() []string { return slices.Clone(approvable) }
+
 // inviter is the least role that may invite.
 func (p Policy) inviter() Role {
 	if p.Invite == NoRole {

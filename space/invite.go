@@ -25,7 +25,7 @@ type InviteOptions struct {
 	Role    string // viewer, editor, admin, owner
 	Expires time.Duration
 	Uses    int
-	History string // all, or the number of an epoch
+	History string // all, none (what was before the join stays closed), or the number of an epoch
 	Approve bool   // an admin approves each join; always so for admin and owner
 	For     string // whom it is for; members see it
 }
@@ -75,9 +75,6 @@ func (o InviteOptions) body(now time.Time) (*membership.InviteBody, error) {
 	history, err := membership.ParseHistory(o.History)
 	if err != nil {
 		return nil, join(ErrUsage, err)
-	}
-	if history.None {
-		return nil, usage("history none: a newcomer without history is let in by a seal, which this version does not make yet; grant all, or found another space")
 	}
 	if o.Expires < 0 || o.Uses < 0 {
 		return nil, usage("an invite needs a time and a number of uses above zero")
@@ -152,18 +149,22 @@ func (s *Space) Invites(ctx context.Context) ([]InviteInfo, error) {
 	out := []InviteInfo{}
 	err := s.look(ctx, func(r *round) error {
 		for _, i := range r.roster().Invites() {
-			info := InviteInfo{
-				ID: i.ID, By: r.deviceName(i.Author), For: text(r.v, nameInvite, []byte(i.ID)),
-				Uses: i.Uses, Used: i.Used, Expires: i.Expires, State: inviteState(i, s.opts.Now()),
-			}
-			if i.Member.IsZero() {
-				info.Role = i.Role.String()
-			}
-			out = append(out, info)
+			out = append(out, r.inviteInfo(i))
 		}
 		return nil
 	})
 	return out, err
+}
+
+func (r *round) inviteInfo(i membership.Invite) InviteInfo {
+	info := InviteInfo{
+		ID: i.ID, By: r.deviceName(i.Author), For: text(r.v, nameInvite, []byte(i.ID)),
+		Uses: i.Uses, Used: i.Used, Expires: i.Expires, State: inviteState(i, r.now),
+	}
+	if i.Member.IsZero() {
+		info.Role = i.Role.String()
+	}
+	return info
 }
 
 func inviteState(i membership.Invite, now time.Time) string {

@@ -15,7 +15,7 @@ type Member struct {
 	Member  string       `json:"member"` // ID: that of the first device, for ever
 	Name    string       `json:"name"`   // as the member gave it
 	Role    string       `json:"role"`
-	State   string       `json:"state"` // active; pending: waits for approval
+	State   string       `json:"state"` // active; pending: waits for approval; leaving; removed
 	Devices []DeviceInfo `json:"devices"`
 	Vouched string       `json:"vouched"` // who invited; empty for the founder
 	Claims  []string     `json:"claims"`
@@ -27,15 +27,30 @@ type DeviceInfo struct {
 	Name   string `json:"name"`
 	Member string `json:"member"` // whose it is: ID
 	Owner  string `json:"owner"`  // and name
-	Status string `json:"status"` // active, pending, waiting (not let in yet)
+	Status string `json:"status"` // active, pending, waiting (not let in yet), recovering, leaving, removed
 	This   bool   `json:"this"`
 }
 
 // Members lists everybody who belongs, in the order in which they came.
 func (s *Space) Members(ctx context.Context) ([]Member, error) {
+	return s.members(ctx, func(m membership.Member) bool { return m.Status != membership.StatusRemoved })
+}
+
+// EveryMember lists everybody who ever belonged.
+func (s *Space) EveryMember(ctx context.Context) ([]Member, error) {
+	return s.members(ctx, func(membership.Member) bool { return true })
+}
+
+func (s *Space) members(ctx context.Context, which func(membership.Member) bool) ([]Member, error) {
 	out := []Member{}
 	err := s.look(ctx, func(r *round) error {
+		if r.roster() == nil {
+			return nil
+		}
 		for _, m := range r.roster().Members() {
+			if !which(m) {
+				continue
+			}
 			info, err := r.member(m)
 			if err != nil {
 				return err
@@ -60,7 +75,9 @@ func (r *round) member(m membership.Member) (Member, error) {
 		if err != nil {
 			return info, err
 		}
-		info.Devices = append(info.Devices, d)
+		if d.Status != StateRemoved || m.Status == membership.StatusRemoved {
+			info.Devices = append(info.Devices, d)
+		}
 	}
 	return info, nil
 }
@@ -81,10 +98,19 @@ func (r *round) deviceInfo(id wire.DeviceID) (DeviceInfo, error) {
 	return info, err
 }
 
-// Devices lists all devices of the space, in the order in which they came.
+// Devices lists the devices that belong, in the order in which they came.
 func (s *Space) Devices(ctx context.Context) ([]DeviceInfo, error) {
+	all, err := s.EveryDevice(ctx)
+	return slices.DeleteFunc(all, func(d DeviceInfo) bool { return d.Status == StateRemoved }), err
+}
+
+// EveryDevice lists all devices that ever belonged.
+func (s *Space) EveryDevice(ctx context.Context) ([]DeviceInfo, error) {
 	out := []DeviceInfo{}
 	err := s.look(ctx, func(r *round) error {
+		if r.roster() == nil {
+			return nil
+		}
 		for _, d := range r.roster().Devices() {
 			info, err := r.deviceInfo(d.ID)
 			if err != nil {
@@ -97,23 +123,11 @@ func (s *Space) Devices(ctx context.Context) ([]DeviceInfo, error) {
 	return out, err
 }
 
-// SetRole raises a member's role. A lower role takes rights away, so it needs a
-// seal.
-func (s *Space) SetRole(ctx context.Context, name, role string) error {
-	to, err := membership.ParseRole(role)
-	if err != nil {
-		return join(ErrUsage, err)
-	}
-	return s.about(ctx, name, func(m membership.Member) membership.Body {
-		return &membership.MemberRoleBody{Member: m.ID, Role: to}
-	})
-}
-
 // SetHistory lets a member read from an earlier epoch on: "all", or its number.
-func (s *Space) SetHistory(ctx context.Context, name, history string) error {
+func (s *Space) SetHistory(ctx context.Context, name, history string) (*Outcome, error) {
 	h, err := membership.ParseHistory(history)
 	if err != nil || h.None {
-		return usage("history %q is neither all nor the number of an epoch", history)
+		return nil, usage("history %q is neither all nor the number of an epoch", history)
 	}
 	readsAlready := false
 	err = s.look(ctx, func(r *round) error {
@@ -122,10 +136,11 @@ func (s *Space) SetHistory(ctx context.Context, name, history string) error {
 		return err
 	})
 	if err != nil || readsAlready {
-		return err
+		return &Outcome{State: OutcomeDone}, err
 	}
-	return s.about(ctx, name, func(m membership.Member) membership.Body {
-		return &membership.KeyWrapBody{Member: m.ID, Since: h.From}
+	return s.change(ctx, SealOptions{}, func(r *round) (membership.Body, map[string][]byte, error) {
+		m, err := findMember(r.v, r.roster(), name)
+		return &membership.KeyWrapBody{Member: m.ID, Since: h.From}, nil, err
 	})
 }
 
@@ -153,18 +168,6 @@ func (s *Space) ApproveMember(ctx context.Context, name string) error {
 func (r *round) late(id wire.DeviceID) bool {
 	d, ok := r.roster().Device(id)
 	return ok && r.expiredUnseen(d)
-}
-
-// about proposes an entry about one member.
-func (s *Space) about(ctx context.Context, name string, body func(membership.Member) membership.Body) error {
-	_, err := s.propose(ctx, func(r *round) (membership.Draft, map[string][]byte, error) {
-		m, err := findMember(r.v, r.roster(), name)
-		if err != nil {
-			return membership.Draft{}, nil, err
-		}
-		return membership.Draft{Body: body(m)}, nil, nil
-	})
-	return err
 }
 
 // syncQuietly carries out what an entry has made due. The entry stands, so only

@@ -2,6 +2,7 @@ package space
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/espace-git/espace-git/internal/wire"
@@ -38,13 +39,18 @@ func deviceName(v *view.Tx, roster *membership.Roster, d wire.DeviceID) string {
 	return "device " + d.String()
 }
 
-// findMember resolves a name, an ID, or the beginning of one.
+// findMember resolves a name, an ID, or the beginning of one. Who was removed is meant
+// only if nobody who belongs can be.
 func findMember(v *view.Tx, roster *membership.Roster, name string) (membership.Member, error) {
 	var found []membership.Member
 	for _, m := range roster.Members() {
 		if shown := memberName(v, m.ID); shown == name || strings.EqualFold(shown, laterName(name, m.ID)) || len(name) >= 4 && strings.HasPrefix(m.ID.String(), name) {
 			found = append(found, m)
 		}
+	}
+	belong := slices.DeleteFunc(slices.Clone(found), func(m membership.Member) bool { return m.Status == membership.StatusRemoved })
+	if len(belong) > 0 {
+		found = belong
 	}
 	switch len(found) {
 	case 0:

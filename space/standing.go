@@ -21,8 +21,15 @@ func (r *round) standing(before int) error {
 	if role := roster.RoleOf(r.me.Device); role != membership.NoRole {
 		r.me.Role = role.String()
 	}
+	r.me.Gone = ""
 	if d, ok := roster.Device(r.me.Device); ok {
 		r.me.Member = d.Member
+		switch d.Status {
+		case membership.StatusRemoved:
+			r.me.Gone = StateRemoved
+		case membership.StatusLeaving:
+			r.me.Gone = StateLeaving
+		}
 	}
 	if r.me == was {
 		return nil

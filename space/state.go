@@ -69,6 +69,7 @@ type self struct {
 	Epoch   wire.Epoch
 	Opening uint64 // the epoch's effective opening, a merge time
 	Lacks   string // what the space requires and this program does not have
+	Gone    string // StateLeaving or StateRemoved; else empty
 }
 
 func loadSelf(v *view.Tx) (self, error) {
@@ -89,6 +90,12 @@ func (me self) mayWrite() bool {
 func (me self) refusal() error {
 	if me.Lacks != "" {
 		return join(ErrUpgrade, fmt.Errorf("writing: %w: this space requires %s", ErrUpgrade, me.Lacks))
+	}
+	switch me.Gone {
+	case StateRemoved:
+		return notPermitted("this device was removed from the space: what is here stays readable")
+	case StateLeaving:
+		return notPermitted("this device is about to be removed from the space, on request")
 	}
 	if me.Role == "" {
 		return join(ErrWaiting, fmt.Errorf("writing: %w", ErrWaiting))

@@ -14,7 +14,9 @@ const (
 	StateActive      = "active"
 	StateWaiting     = "waiting"     // for a member's device to let it in
 	StateUnwitnessed = "unwitnessed" // reads; its writes stay until a witness has signed
-	StateBehind      = "behind"      // an upgrade is missing
+	StateBehind      = "behind"      // a seal's data or an upgrade is missing
+	StateLeaving     = "leaving"     // a request names it: the next seal removes it
+	StateRemoved     = "removed"     // reads what it has
 )
 
 // Status is how this device stands.
@@ -77,9 +79,11 @@ func (r *round) status(st *Status) (err error) {
 
 func (r *round) state() (string, error) {
 	switch {
-	case r.roster() == nil, r.me.Role == "", r.secret.IsZero():
+	case r.me.Gone != "":
+		return r.me.Gone, nil
+	case r.roster() == nil, r.me.Role == "", r.secret.IsZero(), !r.started():
 		return StateWaiting, nil
-	case len(r.roster().Lacks()) > 0:
+	case len(r.roster().Lacks()) > 0, r.behind():
 		return StateBehind, nil
 	}
 	ok, err := r.witnessed()

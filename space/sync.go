@@ -47,11 +47,14 @@ func (s *Space) Sync(ctx context.Context) (*SyncResult, error) {
 	as := s.askMirrors(ctx)
 	err = s.syncLocked(ctx, res)
 	found, err := s.hearMirrors(ctx, res, as, err)
-	if err == nil {
+	if err == nil && len(found) == 0 {
 		err = s.sealIfDue(ctx, res)
 	}
 	s.keepMirrors(ctx, res, as)
 	s.tidy(ctx)
+	if err == nil {
+		err = s.tellGone(ctx)
+	}
 	return res, withViolations(found, err)
 }
 

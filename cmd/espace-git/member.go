@@ -179,7 +179,7 @@ func (a *app) memberAdmit(s *space.Space, args []string) error {
 }
 
 func (a *app) memberHistory(s *space.Space, args []string) error {
-	if err := s.SetHistory(a.ctx, args[0], args[1]); err != nil {
+	if _, err := s.SetHistory(a.ctx, args[0], args[1]); err != nil {
 		return usageHint(hintFor(err, space.ErrNotFound, hintMembers), "give all, or the number of an epoch")
 	}
 	a.say(fmt.Sprintf(historyGiven, clean(args[0]), clean(args[1])))
