@@ -112,6 +112,9 @@ func (r *round) applyEntry(l *lane, stored []byte) (wait string, err error) {
 			return "", err
 		}
 	}
+	if err := r.noteOwnEntry(l, e); err != nil {
+		return "", err
+	}
 	l.log.Append(stored)
 	l.Bytes += uint64(len(stored))
 	l.Ledger, l.Past, l.Seen = e.Ledger, past, mergeSeen(l.Seen, e.Seen)
@@ -187,7 +190,10 @@ func (r *round) checkSeen(l *lane, seen merge.Seen) (wait string, past uint64, e
 		}
 		return fmt.Sprintf("they have seen other entries of %s than are here", r.deviceName(seen.Device)), 0, nil
 	}
-	return "", head.Past, nil
+	if seen.Device == r.me.Device && l.device.Member != r.me.Member {
+		err = r.laneWitnessed(seen.Len)
+	}
+	return "", head.Past, err
 }
 
 // applyTransaction folds one transaction, or notes why it has no effect.

@@ -268,10 +268,9 @@ func (f *following) cross(ctx context.Context) error {
 	if err := f.judgeCut(); err != nil {
 		return err
 	}
-	// What is Local never came to the host, whatever else has its number.
-	own = slices.DeleteFunc(own, func(tx *unsealedTx) bool {
-		return (tx.row.State == view.Pushed || tx.row.State == view.Witnessed) && r.used(r.me.Device).Has(tx.row.Number)
-	})
+	if own, err = r.uncovered(own); err != nil {
+		return err
+	}
 	if err := r.sealReceipts(before, own); err != nil {
 		return err
 	}

@@ -102,28 +102,3 @@ func (r *round) orderWitnessed(n uint64) error {
 	st.Witnessed = n
 	return putValue(r.v, bucketOrder, o[:], st)
 }
-
-// raiseOwn moves the transactions of an own entry up to a state; what had no effect
-// stays what it is.
-func (r *round) raiseOwn(ids []byte, state view.State) error {
-	var list [][16]byte
-	if err := wire.UnmarshalCBOR(ids, &list); err != nil {
-		return fmt.Errorf("local store: order: %w", err)
-	}
-	for _, id := range list {
-		row, err := r.v.Journal(id)
-		if err != nil {
-			return err
-		}
-		if row.State != view.Pushed && row.State != view.Witnessed {
-			continue
-		}
-		if err := r.v.SetJournalState(id, state, ""); err != nil {
-			return err
-		}
-		if err := r.v.SetLogState(r.me.Device, row.Number, row.Number, state, ""); err != nil {
-			return err
-		}
-	}
-	return nil
-}
