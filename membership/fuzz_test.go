@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"testing"
+
+	"github.com/espace-git/espace-git/internal/wire"
 )
 
 // seeds adds the corpus; a fuzz target without one proves nothing.
@@ -34,10 +36,20 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
+// ownersPlace is a ledger of which alice is an owner who needs nobody's approval:
+// the last such place of the vectors.
+func ownersPlace(f *testing.F) *story {
+	s := vectorLedger(f)
+	for s.r.RoleOf(id("alice")) != Owner || s.r.policy.most() > 0 {
+		s.r = s.r.prev
+	}
+	return s
+}
+
 // FuzzApply changes what an owner signs: no panic, and what is accepted is the
 // next entry. The payload is given, since no fuzzer finds a signature.
 func FuzzApply(f *testing.F) {
-	s := vectorLedger(f)
+	s := ownersPlace(f)
 	var payloads [][]byte
 	for _, env := range s.entries {
 		payloads = append(payloads, must(parseEnvelope(env)).payload)
@@ -62,7 +74,7 @@ func FuzzApply(f *testing.F) {
 
 // FuzzBodies goes at the validators: any body of any kind, signed by an owner.
 func FuzzBodies(f *testing.F) {
-	s := vectorLedger(f)
+	s := ownersPlace(f)
 	for _, env := range s.entries {
 		u := must(Parse(env))
 		f.Add(u.Kind, []byte(u.raw))
@@ -83,6 +95,31 @@ func FuzzBodies(f *testing.F) {
 		fd := &fold{was: s.r, next: &next, entry: u.entry(b), author: d, member: m}
 		if kind != KindGenesis {
 			_ = fd.applicable()
+		}
+	})
+}
+
+// FuzzSealPart reads seals: what is accepted has one form, and its lanes are found.
+func FuzzSealPart(f *testing.F) {
+	s := vectorLedger(f)
+	for _, o := range s.r.Openings() {
+		if o.Cut != nil {
+			f.Add(must(wire.MarshalJSON(SealPart{o.Commitment, *o.Cut})))
+		}
+	}
+	seeds(f, func(b []byte) { f.Add(b) }, must(wire.MarshalJSON(SealPart{Cut: fullCut(3)})), []byte(`{}`), []byte(`{"commitment":"","cut":{"lanes":[],"order":[]}}`))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var p SealPart
+		if wire.UnmarshalJSON(b, &p) != nil || p.check() != nil {
+			return
+		}
+		if again := must(wire.MarshalJSON(p)); !bytes.Equal(again, b) {
+			t.Fatalf("a second form: %s", again)
+		}
+		for _, l := range p.Cut.Lanes {
+			if h, ok := p.Cut.Lane(l.Device); !ok || h != l.LogHead {
+				t.Fatalf("lane %s is not found", l.Device)
+			}
 		}
 	})
 }
