@@ -194,3 +194,40 @@ func TestReadOrderCutIsTheSame(t *testing.T) {
 		}
 	})
 }
+
+// Commits with many entries, and one that goes on from the middle of another.
+func TestReadCutOfLongCommits(t *testing.T) {
+	var want []string
+	for i := range 300 {
+		want = append(want, fmt.Sprint("alice:", i))
+	}
+	w := laneOf(t, "alice")
+	middle := laneOf(t, "alice")
+	for _, e := range want[:130] {
+		middle.log.Append([]byte(e))
+	}
+	long, over := w.add(want[:200]...), middle.add(want[130:]...)
+	got, _, err := readCut(middle.log.Head(), pieces(over, long))
+	if err != nil || cmp.Diff(want, got) != "" {
+		t.Errorf("%v: %s", err, cmp.Diff(want, got))
+	}
+}
+
+// Two accomplices sign the same bytes as theirs, and both their keys open them: one
+// of them is the author, the same for all who see both.
+func TestOrderCutOfAccomplices(t *testing.T) {
+	b, m := orderOf(t, "bob"), orderOf(t, "mallory")
+	one, two := b.add("spend"), m.add("spend")
+	all := func(wire.DeviceID, uint64, []byte) bool { return true }
+	var authors []wire.DeviceID
+	for _, offer := range [][]chain.Piece{pieces(one, two), pieces(two, one), pieces(two, one, two)} {
+		got, _, err := chain.ReadOrderCut(hashOf("space"), hashOf("epoch"), member, *one.Commit.Log, offer, all)
+		if err != nil || len(got) != 1 {
+			t.Fatalf("%v: %d entries", err, len(got))
+		}
+		authors = append(authors, got[0].Author)
+	}
+	if len(slices.Compact(authors)) != 1 {
+		t.Errorf("authors %v", authors)
+	}
+}

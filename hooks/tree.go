@@ -11,7 +11,7 @@ import (
 // name itself a thousand times on each level, so that what is counted is steps.
 const (
 	maxFiles = 1 << 17 // in one tree
-	maxSteps = 1 << 20 // in all trees of a push
+	maxSteps = 1 << 24 // in all trees of a push; one that heals reads every entry of every kept epoch
 	maxDepth = 4       // ledger/0000/00000000.json has 3
 )
 
