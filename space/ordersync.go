@@ -2,7 +2,7 @@ package space
 
 import (
 	"context"
-	"math/rand/v2"
+	"io"
 	"time"
 
 	"github.com/espace-git/espace-git/internal/wire"
@@ -18,12 +18,16 @@ const (
 )
 
 // giveWay waits after a lost race.
-func giveWay(ctx context.Context, tries int) error {
+func (s *Space) giveWay(ctx context.Context, tries int) error {
 	if tries == 0 {
 		return nil
 	}
 	bound := min(firstWait<<min(tries, 10), maxWait)
-	timer := time.NewTimer(rand.N(bound)) //nolint:gosec // it decides about nothing but time
+	var b [8]byte
+	if _, err := io.ReadFull(s.opts.Rand, b[:]); err != nil {
+		return err
+	}
+	timer := time.NewTimer(time.Duration(wire.ReadU64(b[:]) % uint64(bound)))
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

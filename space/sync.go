@@ -79,7 +79,7 @@ func (s *Space) syncLocked(ctx context.Context, res *SyncResult) error {
 		if tries > maxTries {
 			return withViolations(found, join(ErrConflict, errors.New("the host kept changing: try again")))
 		}
-		if err := giveWay(ctx, tries); err != nil {
+		if err := s.giveWay(ctx, tries); err != nil {
 			return withViolations(found, err)
 		}
 	}
