@@ -25,8 +25,12 @@ func (o *listOrder) begin() *listBlock {
 	return o.blocks[0]
 }
 
-// index is where the block has a place.
+// index is where the block has a place. The last is asked for most, by those who
+// append.
 func (b *listBlock) index(place int32) int {
+	if last := len(b.places) - 1; b.places[last]>>1 == place {
+		return last
+	}
 	for i, p := range b.places {
 		if p>>1 == place {
 			return i
@@ -35,8 +39,7 @@ func (b *listBlock) index(place int32) int {
 	return -1
 }
 
-// insert puts a place behind another one. block says which block a place is in,
-// and is told where places went.
+// insertAfter puts a place behind another one.
 func (l *List) insertAfter(place, after int32) {
 	b := l.places[after].block
 	i := b.index(after) + 1

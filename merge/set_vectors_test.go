@@ -141,7 +141,7 @@ func sampleDocuments(t *testing.T, all []documentVector) (out []documentVector) 
 		}
 	}
 	document(t, run, "counter", counterDriver(), func(c *Counter) any { return say(reflect.ValueOf(c.Value())) },
-		written[int64]{at(90, 0, 1, 1), 1 << 62}, written[int64]{at(91, 0, 2, 1), 1<<62 + 5}, written[int64]{at(92, 0, 1, 2), -7})
+		written[int64]{at(90, 0, 1, 1), 1 << 62}, written[int64]{at(91, 0, 2, 1), 1<<62 + 5}, written[int64]{at(92, 0, 1, 2), -7}, written[int64]{at(93, 0, 1, 3), 1 << 62})
 	document(t, run, "set", setDriver(), func(s *Set) any { return say(reflect.ValueOf(slices.Collect(s.Values()))) },
 		written[*SetChange]{at(90, 120, 2, 9), &SetChange{[]SetOp{{Value: value(int64(7)), Add: true, Index: 1}, {Value: value("b"), Add: true, Index: 2}}}},
 		written[*SetChange]{at(100, 0, 1, 6), sampleSetChange()})

@@ -196,21 +196,33 @@ func (t *Tree) settle() {
 	if len(t.late) == 0 {
 		return
 	}
-	slices.SortStableFunc(t.late, func(a, b treeMove) int { return a.Compare(b.Mark) })
+	late := t.late
+	if byMark := func(a, b treeMove) int { return a.Compare(b.Mark) }; !slices.IsSortedFunc(late, byMark) {
+		slices.SortStableFunc(late, byMark)
+	}
 	from := len(t.log)
-	for from > 0 && t.late[0].Less(t.log[from-1].Mark) {
+	for from > 0 && late[0].Less(t.log[from-1].Mark) {
 		from--
 		t.undo(&t.log[from])
 	}
-	// Of equal marks the first that came counts: those in the log came before.
-	again := append(slices.Clone(t.log[from:]), t.late...)
-	slices.SortStableFunc(again, func(a, b treeMove) int { return a.Compare(b.Mark) })
-	t.log, t.late = t.log[:from], t.late[:0]
-	for i := range again {
-		if n := len(t.log); n == 0 || t.log[n-1].Mark != again[i].Mark {
-			t.log = append(t.log, again[i])
-			t.do(&t.log[n])
+	undone := slices.Clone(t.log[from:])
+	t.log, t.late = t.log[:from], nil
+	for len(undone) > 0 || len(late) > 0 {
+		if len(late) == 0 || len(undone) > 0 && !late[0].Less(undone[0].Mark) {
+			t.redo(undone[0])
+			undone = undone[1:]
+		} else {
+			t.redo(late[0])
+			late = late[1:]
 		}
+	}
+}
+
+// redo appends a move to the log. Of equal marks the first that came counts.
+func (t *Tree) redo(m treeMove) {
+	if n := len(t.log); n == 0 || t.log[n-1].Mark != m.Mark {
+		t.log = append(t.log, m)
+		t.do(&t.log[n])
 	}
 }
 
