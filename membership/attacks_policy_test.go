@@ -137,6 +137,23 @@ func TestAttackApprovalPolicy(t *testing.T) {
 			t.Error("two approvals do not")
 		}
 	})
+	t.Run("removes-the-others-first", func(t *testing.T) {
+		s := with(t, map[string]Role{"olga": Owner, "omar": Owner, "adam": Admin, "anna": Admin, "eve": Editor})
+		s.must("alice", &PolicyBody{Policy: Policy{Approvals: map[string]int{KindRetention: 2}}})
+		s.must("alice", &MemberRemoveBody{Member: memberID("eve")}) // may not approve
+		s.must("alice", &MemberRoleBody{Member: memberID("anna"), Role: Viewer})
+		for _, b := range []Body{&MemberRemoveBody{Member: memberID("olga")}, &MemberRoleBody{Member: memberID("olga"), Role: Admin}, &DeviceRemoveBody{Device: id("olga")}} {
+			s.refused("approval-needed", "alice", b)
+			if k := s.r.Approvals(b, id("alice")); k != 1 {
+				t.Errorf("%s needs %d others", b.Kind(), k)
+			}
+		}
+		s.join("omar 2", s.deviceLink("omar", "omar 2"))
+		s.refused("approval-needed", "alice", &DeviceRemoveBody{Device: id("omar")}) // and with it omar 2
+		s.in(t).must("alice", &DeviceRemoveBody{Device: id("omar 2")})               // omar can still act
+		s.must("omar", &ApproveBody{s.proposes("alice", &MemberRemoveBody{Member: memberID("olga")})})
+		s.must("alice", &DeviceRemoveBody{Device: id("omar"), Keep: &Keep{Devices: []wire.DeviceID{id("omar 2")}}})
+	})
 	t.Run("puppet-admin-approves", func(t *testing.T) {
 		s := base.in(t)
 		p := s.proposes("adam", &MemberRemoveBody{Member: memberID("eve")})

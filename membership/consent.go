@@ -80,7 +80,7 @@ func (b *ForkResolveBody) consented(r *Roster, author *Device, each bool) error 
 			return denied("consent", "device %s does not consent, or has no say", c.Device)
 		}
 	}
-	if k := r.atMost(r.policy.Approvals[KindForkResolve], author.Member, Owner); len(agree) < k {
+	if k := r.atMost(r.policy.Approvals[KindForkResolve], Owner, author.Member); len(agree) < k {
 		return denied("consents-missing", "%d of %d other owners agree", len(agree), k)
 	}
 	return nil

@@ -58,7 +58,7 @@ func (r *Roster) needsApprovals(m *Member) int {
 	if m.Role < Admin {
 		return 1
 	}
-	return max(1, r.atMost(r.policy.most(), m.ID, max(Admin, m.Role)))
+	return max(1, r.atMost(r.policy.most(), m.Role, m.ID))
 }
 
 // activate ends the waiting of a device and, if it is the first, of its member.

@@ -91,67 +91,104 @@ func (r *Roster) Approvals(b Body, author wire.DeviceID) int {
 // policy says, or all others who may if they are fewer.
 func (f *fold) needs(b Body) int {
 	k := f.was.policy.Approvals[b.Kind()]
+	about, role := f.was.about(b)
 	switch b := b.(type) {
 	case *PolicyBody:
 		k = max(k, f.was.policy.most())
-	case *MemberRoleBody:
-		if m, ok := f.was.members.get(b.Member); ok && b.Role > m.Role && b.Role >= Admin {
-			k = max(k, f.was.policy.most()) // it makes or raises somebody who may approve
-		}
 	case *InviteBody:
-		if b.Member != nil && *b.Member == f.member.ID {
+		if about.ID == f.member.ID {
 			return 0 // an own device
 		}
 	case *DeviceRemoveBody:
-		if d, ok := f.was.devices.get(b.Device); ok && d.Member == f.member.ID {
+		if about.ID == f.member.ID {
 			return 0
 		}
+		k = f.guarded(k, about, f.was.roleWithout(about, b))
+	case *MemberRemoveBody:
+		k = f.guarded(k, about, NoRole)
+	case *MemberRoleBody:
+		if role > about.Role && role >= Admin {
+			k = max(k, f.was.policy.most()) // it makes or raises somebody who may approve
+		}
+		k = f.guarded(k, about, role)
 	case *ForkResolveBody:
 		return 0 // it brings consents, which count on both branches
 	}
-	return f.was.atMost(k, f.member.ID, f.was.weight(b))
+	return f.was.atMost(k, f.was.weight(b), f.member.ID, about.ID)
 }
 
-// atMost is k, or the number of members other than one that have at least that
-// role and can act.
-func (r *Roster) atMost(k int, other wire.MemberID, least Role) int {
+// guarded: who may approve is not taken away by one alone where that leaves fewer
+// than the policy asks for, or one could remove the others and change the policy.
+func (f *fold) guarded(k int, m Member, role Role) int {
+	most := f.was.policy.most()
+	if role >= m.Role || m.Role < Admin || m.ID == f.member.ID || f.was.atMost(most, m.Role, f.member.ID, m.ID) >= most {
+		return k
+	}
+	return max(k, most)
+}
+
+// roleWithout is the member's role if it can act without the device and what goes with it, else none.
+func (r *Roster) roleWithout(m Member, b *DeviceRemoveBody) Role {
+	d, ok := r.devices.get(b.Device)
+	if !ok {
+		return m.Role
+	}
+	gone := r.removesDevice(*d, b.Keep).Devices
+	if slices.ContainsFunc(m.Devices, func(id wire.DeviceID) bool {
+		d, _ := r.devices.get(id)
+		return d.Active && !slices.Contains(gone, id)
+	}) {
+		return m.Role
+	}
+	return NoRole
+}
+
+// atMost is k, or the number of members but those that have at least that role and
+// can act.
+func (r *Roster) atMost(k int, least Role, but ...wire.MemberID) int {
 	if k == 0 {
 		return 0
 	}
 	n := 0
 	for _, m := range r.members.all() {
-		if m.ID != other && m.Role >= least && r.fit(m) {
+		if m.Role >= least && r.fit(m) && !slices.Contains(but, m.ID) {
 			n++
 		}
 	}
 	return min(k, n)
 }
 
-// weight is the role from which on a member may approve the body: none that could
-// not author it.
-func (r *Roster) weight(b Body) Role {
-	least := max(Admin, b.least(r))
-	about := wire.MemberID{}
+// about is the member whom the body is about, zero if none, and the role that it
+// gives, if any.
+func (r *Roster) about(b Body) (Member, Role) {
+	var id wire.MemberID
+	role := NoRole
 	switch b := b.(type) {
 	case *InviteBody:
-		least = max(least, b.Role)
+		role = b.Role
 		if b.Member != nil {
-			about = *b.Member
+			id = *b.Member
 		}
 	case *MemberRoleBody:
-		least, about = max(least, b.Role), b.Member
+		id, role = b.Member, b.Role
 	case *MemberRemoveBody:
-		about = b.Member
+		id = b.Member
 	case *DeviceRemoveBody:
-		d, _ := r.devices.get(b.Device)
-		if d != nil {
-			about = d.Member
+		if d, ok := r.devices.get(b.Device); ok {
+			id = d.Member
 		}
 	}
-	if m, ok := r.members.get(about); ok {
-		least = max(least, min(m.Role, Owner))
+	if m, ok := r.members.get(id); ok {
+		return *m, role
 	}
-	return least
+	return Member{}, role
+}
+
+// weight is the role from which on a member may approve the body: who could not
+// author it, does not.
+func (r *Roster) weight(b Body) Role {
+	about, role := r.about(b)
+	return max(Admin, b.least(r), role, about.Role)
 }
 
 // propose files a proposal that would be accepted as an entry now.
