@@ -211,7 +211,7 @@ func (r *round) applyTransaction(l *lane, e *merge.LaneEntry, tx *merge.Transact
 		return past, err
 	}
 	r.clock.observe(tx.Time)
-	return max(past, tx.Time), nil
+	return max(past, tx.Time), r.cameBack(l.device.ID, tx)
 }
 
 // foldOthers folds a transaction that this device did not write just now. What the
@@ -261,7 +261,7 @@ func (r *round) refuse(l *lane, e *merge.LaneEntry, tx *merge.Transaction, past 
 	}
 	switch {
 	case !fresh:
-		return fmt.Sprintf("its number %d was given before", tx.Number), nil
+		return numberGiven(tx), nil
 	case tx.Marked() && r.epoch().Number == 0:
 		return "it claims to be issued again, and no epoch was sealed", nil
 	}

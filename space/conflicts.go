@@ -3,6 +3,7 @@ package space
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/espace-git/espace-git/internal/wire"
@@ -44,6 +45,13 @@ func (r *round) saveConflict(u *unsealedTx, c conflict, dropped []merge.Dropped)
 		return err
 	}
 	c.Epoch = r.me.Epoch.Number
+	var kept conflict // what it lost at an earlier seal
+	if _, err := getValue(r.v, bucketConflict, u.row.ID[:], &kept); err != nil {
+		return err
+	}
+	if !kept.Whole {
+		c.Dropped = kept.Dropped
+	}
 	for i := range dropped {
 		b, err := merge.EncodeDropped(&dropped[i])
 		if err != nil {
@@ -111,9 +119,8 @@ func (r *round) conflict(id, stored []byte) (Conflict, error) {
 		for i := range tx.Ops {
 			out.Values = append(out.Values, opValues(sc, &tx.Ops[i])...)
 		}
-		return out, nil
 	}
-	for _, b := range c.Dropped {
+	for _, b := range c.lost(tx) {
 		d, err := merge.DecodeDropped(b)
 		if err != nil {
 			return out, fmt.Errorf("local store: conflicts: %w", err)
@@ -196,23 +203,23 @@ func (s *Space) Retry(ctx context.Context, id string) (Receipt, error) {
 		if err != nil {
 			return err
 		}
-		for _, op := range ops {
-			if err := tx.apply(op); err != nil {
-				return err
-			}
+		if err := tx.redo(ops); err != nil {
+			return fmt.Errorf("trying %s again: %w", id, err)
 		}
 		return tx.v.Delete(bucketConflict, key[:])
 	})
 }
 
 // ops are the operations that had no effect.
-func (c *conflict) ops() ([]merge.Op, error) {
+func (c *conflict) ops() (out []merge.Op, err error) {
 	tx, err := merge.DecodeTransaction(c.Tx)
-	if err != nil || c.Whole {
-		return tx.Ops, err
+	if err != nil {
+		return nil, err
 	}
-	var out []merge.Op
-	for _, b := range c.Dropped {
+	if c.Whole {
+		out = tx.Ops
+	}
+	for _, b := range c.lost(tx) {
 		d, err := merge.DecodeDropped(b)
 		if err != nil {
 			return nil, err
@@ -220,4 +227,50 @@ func (c *conflict) ops() ([]merge.Op, error) {
 		out = append(out, merge.Op{Kind: merge.Update, Table: d.Table, Row: d.Row, Cells: []merge.Cell{{Column: d.Column, Value: d.Value}}})
 	}
 	return out, nil
+}
+
+// lost are the values that are not in the transaction any more. One that went to the
+// conflicts whole has those in it that it lost then.
+func (c *conflict) lost(tx *merge.Transaction) (out [][]byte) {
+	for _, b := range c.Dropped {
+		d, err := merge.DecodeDropped(b)
+		if err != nil || !c.Whole || !holds(tx, d.Table, d.Row, d.Column) {
+			out = append(out, b)
+		}
+	}
+	return out
+}
+
+func holds(tx *merge.Transaction, table uint32, row merge.RowID, column uint32) bool {
+	for i := range tx.Ops {
+		op := &tx.Ops[i]
+		if op.Table == table && op.Row == row && slices.ContainsFunc(op.Cells, func(c merge.Cell) bool { return c.Column == column }) {
+			return true
+		}
+	}
+	return false
+}
+
+// numberGiven is why a transaction has no effect whose number counts already.
+func numberGiven(tx *merge.Transaction) string {
+	return fmt.Sprintf("its number %d was given before", tx.Number)
+}
+
+// ownRefused: an own transaction stands on the host and has no effect. Its values are
+// kept with the conflicts.
+func (r *round) ownRefused(row view.JournalRow, tx *merge.Transaction, reason string) error {
+	if err := r.keepRefused(row, tx, reason); err != nil {
+		return err
+	}
+	r.warn("a write of this device had no effect: %s (`espace-git conflicts`)", firstLine(reason))
+	state := view.Refused
+	if reason == numberGiven(tx) {
+		state = view.Lost
+	}
+	return r.ownState(tx, state, reason)
+}
+
+// keepRefused keeps the values of an own transaction that broke a rule.
+func (r *round) keepRefused(row view.JournalRow, tx *merge.Transaction, reason string) error {
+	return r.saveConflict(&unsealedTx{row: row, tx: tx}, conflict{Whole: true, Reason: reason}, nil)
 }

@@ -252,6 +252,10 @@ func (f *following) cross(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	aside, err := f.beyondCut()
+	if err != nil {
+		return err
+	}
 	own, err := f.unsealedOwn()
 	if err != nil {
 		return err
@@ -266,6 +270,9 @@ func (f *following) cross(ctx context.Context) error {
 		}
 	}
 	if err := f.judgeCut(); err != nil {
+		return err
+	}
+	if err := f.setBeyond(aside); err != nil {
 		return err
 	}
 	if own, err = r.uncovered(own); err != nil {

@@ -226,6 +226,11 @@ func (r *round) tellOwn(tx *merge.Transaction, state view.State, reason string, 
 		_, err = r.v.AppendLog(logRow(tx, r.me.Device, r.me.Member, state, reason))
 		return err
 	}
+	if state == view.Refused {
+		if err := r.keepRefused(row, tx, reason); err != nil {
+			return err
+		}
+	}
 	row.Number, row.Time, row.Tx, row.State, row.Reason, row.Ordered = tx.Number, tx.Time, raw, state, reason, true
 	if err := r.v.SetJournal(row); err != nil {
 		return err

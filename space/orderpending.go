@@ -85,6 +85,9 @@ func (r *round) layOrdered() error {
 			continue
 		}
 		r.tellRefused(reason)
+		if err := r.keepRefused(row, tx, reason); err != nil {
+			return err
+		}
 		if err := r.ownState(tx, view.Refused, reason); err != nil {
 			return err
 		}

@@ -311,11 +311,13 @@ func (r *round) ownCame(tx *merge.Transaction, refused string) (done bool, err e
 		return false, r.adopt(tx)
 	case err != nil:
 		return false, err
+	case refused != "" && (row.State == view.Pushed || row.State == view.Witnessed || row.State == view.Sealed):
+		return true, nil // it came twice, and counts once
 	case refused != "":
 		// It took effect here when it was written, and nowhere else.
 		r.stale = true
 		r.res.Refused++
-		return true, r.ownState(tx, view.Refused, refused)
+		return true, r.ownRefused(row, tx, refused)
 	}
 	if row.Number != tx.Number || row.Time != tx.Time {
 		// It was given another number since: what stands on the host counts.

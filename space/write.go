@@ -44,8 +44,10 @@ type Tx struct {
 	ops    []merge.Op
 	refs   []reference
 
-	ordered bool   // it writes ordered tables, and no others
-	first   string // the table that it wrote first
+	action  string   // what made it, if it is told; empty: direct writes
+	id      [16]byte // of what it is made of; zero: a random one
+	ordered bool     // it writes ordered tables, and no others
+	first   string   // the table that it wrote first
 }
 
 // reference is what a write says that a row refers to.
@@ -359,11 +361,13 @@ func (tx *Tx) commit() (Receipt, error) {
 	if err := tx.checkOrdered(); err != nil {
 		return Receipt{}, err
 	}
-	var id [16]byte
-	if _, err := io.ReadFull(tx.s.opts.Rand, id[:]); err != nil {
-		return Receipt{}, err
+	id := tx.id
+	if id == [16]byte{} {
+		if _, err := io.ReadFull(tx.s.opts.Rand, id[:]); err != nil {
+			return Receipt{}, err
+		}
 	}
-	t := merge.Transaction{Number: tx.stamp.Number, ID: id, Time: tx.stamp.Time, Ops: tx.ops}
+	t := merge.Transaction{Number: tx.stamp.Number, ID: id, Time: tx.stamp.Time, Action: tx.action, Ops: tx.ops}
 	raw, err := merge.EncodeTransaction(&t)
 	if err != nil {
 		return Receipt{}, err

@@ -1,0 +1,87 @@
+package space
+
+import (
+	"fmt"
+
+	"github.com/espace-git/espace-git/merge"
+	"github.com/espace-git/espace-git/schema"
+)
+
+// redo writes operations of an older transaction anew, on the rows as they are now:
+// of a conflict that is tried again, or of a write that is adopted. What is there
+// already gets the values; what is gone can't, and is named; to delete what is gone
+// is done already.
+func (tx *Tx) redo(ops []merge.Op) error {
+	made := map[merge.RowID]bool{}
+	for i := range ops {
+		if ops[i].Kind == merge.Insert {
+			made[ops[i].Row] = true
+		}
+	}
+	for _, op := range ops {
+		again, ok, err := tx.redoOp(op, made)
+		if err != nil {
+			return err
+		}
+		if !ok {
+			continue
+		}
+		if err := tx.apply(again); err != nil {
+			return err
+		}
+	}
+	if len(tx.ops) == 0 {
+		return join(ErrConflict, fmt.Errorf("nothing of it is left to write: what it deletes is gone"))
+	}
+	return tx.shows()
+}
+
+func (tx *Tx) redoOp(op merge.Op, made map[merge.RowID]bool) (merge.Op, bool, error) {
+	t, ok := tx.schema.TableByNumber(op.Table)
+	if !ok {
+		return op, false, notFound("table #%d is not in the schema any more", op.Table)
+	}
+	_, live, err := tx.v.Live(op.Table, op.Row)
+	if err != nil {
+		return op, false, err
+	}
+	switch {
+	case op.Kind == merge.Delete && !live:
+		return op, false, nil
+	case op.Kind == merge.Delete:
+		op.Saw = nil
+		if t.UpdateWins {
+			state, err := tx.v.State(t.Name, op.Row)
+			if err != nil {
+				return op, false, err
+			}
+			op.Saw = state.Saw()
+		}
+	case op.Kind == merge.Insert && live && len(op.Cells) == 0:
+		return op, false, nil
+	case op.Kind == merge.Insert && live:
+		op.Kind = merge.Update
+	case op.Kind == merge.Update && !live && !made[op.Row]:
+		return op, false, notFound("row %s of table %q is gone", schema.FormatID(op.Row), t.Name)
+	}
+	return op, true, nil
+}
+
+// shows refuses to acknowledge an insert that has no effect: a delete in this epoch
+// wins over it, or the row that it hangs from is gone.
+func (tx *Tx) shows() error {
+	for i := range tx.ops {
+		op := &tx.ops[i]
+		if op.Kind != merge.Insert {
+			continue
+		}
+		_, live, err := tx.v.Live(op.Table, op.Row)
+		if err != nil {
+			return err
+		}
+		if !live {
+			return join(ErrConflict, fmt.Errorf("row %s would not show: it was deleted in this epoch, or what it refers to is gone", schema.FormatID(op.Row)))
+		}
+	}
+	return nil
+}
