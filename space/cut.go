@@ -68,6 +68,11 @@ func (r *round) endOf(l *lane, n uint64) (laneEnd, error) {
 		return end, nil
 	}
 	tip := r.tips[r.s.refs.Lane(r.epoch(), l.device.ID)]
+	if r.says(l, tip, n) {
+		root, _ := l.reader.RootAt(n)
+		end.head, end.commit = wire.LogHead{Len: n, Root: root}, tip
+		return end, nil
+	}
 	commits, err := r.s.repo.Commits(known(tip), nil, maxCommits)
 	if err != nil {
 		return end, fmt.Errorf("the lane of %s: %w", r.deviceName(l.device.ID), err)
@@ -85,6 +90,17 @@ func (r *round) endOf(l *lane, n uint64) (laneEnd, error) {
 		}
 	}
 	return end, nil
+}
+
+// says reports whether a commit is the lane's and says exactly its first n entries.
+func (r *round) says(l *lane, id wire.ObjectID, n uint64) bool {
+	raw, err := r.s.repo.CommitBytes(id)
+	if err != nil {
+		return false
+	}
+	v, err := r.laneCommit(l, gitstore.CommitRef{ID: id, Raw: raw})
+	root, ok := l.reader.RootAt(n)
+	return err == nil && ok && *v.Log == wire.LogHead{Len: n, Root: root}
 }
 
 // dependable is how many entries of a lane see nothing beyond the ends of the others.

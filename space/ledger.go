@@ -91,6 +91,7 @@ type ledgerReader struct {
 	space  wire.Hash
 	blobs  map[wire.ObjectID]bool // looked at already
 	batch  [][]byte               // envelopes to be judged
+	all    [][]byte               // that were judged
 	size   int                    // bytes of them
 
 	forks   []*membership.ForkEvidence
@@ -135,9 +136,18 @@ func (lr *ledgerReader) judge() {
 	if len(batch) == 0 || !lr.begin(batch) {
 		return
 	}
+	lr.all = append(lr.all, batch...)
 	got := lr.ledger.roster.Read(batch)
 	lr.ledger.take(got.Roster, got.Accepted)
 	lr.forks, lr.split, lr.refused = append(lr.forks, got.Forks...), got.Split, append(lr.refused, got.Refused...)
+	if got.Split != nil {
+		// Both were met at once: an owner of both may have settled it.
+		if b, ok := got.Split.Resolved(); ok {
+			lr.ledger.take(b.Roster, b.Entries)
+			lr.split = nil
+			return
+		}
+	}
 	lr.batch = rivals(got.Split)
 }
 
@@ -333,7 +343,7 @@ func (r *round) ledgerFindings(lr *ledgerReader) error {
 		r.warn("ledger: ignoring %s", j)
 	}
 	if r.split = lr.split != nil; !r.split {
-		return r.forgetRivals()
+		return r.keepRivals(lr.all)
 	}
 	for _, envelope := range rivals(lr.split) {
 		key := wire.Sum(envelope)

@@ -37,9 +37,15 @@ func (r *round) writers() ([]wire.DeviceID, error) {
 // orderedSeen reports whether a number of a lane's device stands in the part of the
 // order that the lane has seen, with its next entry.
 func (r *round) orderedSeen(l *lane, e *merge.LaneEntry, number uint64) (bool, error) {
-	seen, ok := findSeen(mergeSeen(l.Seen, e.Seen), orderDevice)
+	seen, ok := findSeen(e.Seen, orderDevice)
+	if !ok {
+		seen, ok = findSeen(l.Seen, orderDevice)
+	}
+	if !ok {
+		return false, nil
+	}
 	used, err := r.orderedNumbers(l.device.ID)
-	if err != nil || !ok || !used.Has(number) {
+	if err != nil || !used.Has(number) {
 		return false, err
 	}
 	var at uint64

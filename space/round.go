@@ -42,6 +42,7 @@ type round struct {
 	found    []string                 // violations
 	applied  bool                     // something was folded
 	again    bool                     // it was folded before: the changelog has it already
+	branches []membership.Branch      // other branches of the ledger, that nobody settled yet
 	split    bool                     // the ledger has two branches and neither was verified before
 	ownShort uint64                   // how long others saw the own lane, if longer than the host shows
 	stale    bool                     // the view holds what has no effect: it is made anew
@@ -199,7 +200,7 @@ func (r *round) read(ctx context.Context, host *display) error {
 		return err
 	}
 	r.tellWaiting()
-	if err := r.start(ctx, host); err != nil {
+	if err := r.start(host); err != nil {
 		return err
 	}
 	if err := r.readEpoch(ctx, host); err != nil {

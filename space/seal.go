@@ -104,6 +104,7 @@ type sealing struct {
 	secret seal.Secret
 	part   membership.SealPart
 	ends   map[string]wire.ObjectID // of each lane in the cut, and of the order: the commit in which it ends
+	beyond map[string]bool          // of those, the ones that go on behind the cut: X does not move them
 	landed *membership.Entry
 }
 
@@ -235,7 +236,7 @@ func (sg *sealing) leaves(id wire.DeviceID) bool {
 // signed commit says exactly that.
 func (sg *sealing) cut() error {
 	r := sg.r
-	sg.ends = map[string]wire.ObjectID{}
+	sg.ends, sg.beyond = map[string]wire.ObjectID{}, map[string]bool{}
 	sg.part.Cut.Order = chain.EmptyHead()
 	if r.orphan() {
 		return nil
@@ -246,7 +247,8 @@ func (sg *sealing) cut() error {
 	}
 	for _, c := range cuts {
 		sg.part.Cut.Lanes = append(sg.part.Cut.Lanes, membership.LaneCut{Device: c.device, LogHead: c.head})
-		sg.ends[r.s.refs.Lane(r.epoch(), c.device)] = c.commit
+		ref := r.s.refs.Lane(r.epoch(), c.device)
+		sg.ends[ref], sg.beyond[ref] = c.commit, r.lanes[c.device].reader.Head() != c.head
 	}
 	slices.SortFunc(sg.part.Cut.Lanes, func(a, b membership.LaneCut) int { return slices.Compare(a.Device[:], b.Device[:]) })
 	head, commit, err := r.orderEnd()
@@ -296,7 +298,7 @@ func (sg *sealing) closing(ended wire.Epoch) (wire.ObjectID, []gitstore.RefUpdat
 	for _, ref := range refs {
 		end := sg.ends[ref]
 		at := sg.shown.at(ref)
-		if len(moves) < maxMoved && !at.IsZero() && sg.unstable[ref] < unstableTries && r.stands(at, end) {
+		if len(moves) < maxMoved && !at.IsZero() && !sg.beyond[ref] && sg.unstable[ref] < unstableTries && r.stands(at, end) {
 			moves = append(moves, gitstore.RefUpdate{Name: ref, Old: at})
 			end = at
 		}

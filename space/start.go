@@ -2,7 +2,6 @@ package space
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"path"
@@ -19,7 +18,7 @@ import (
 
 // start gives a device that has no state yet the one that the open epoch began with:
 // a checkpoint that members endorsed (DESIGN 5). What was before, it needs not.
-func (r *round) start(ctx context.Context, host *display) error {
+func (r *round) start(host *display) error {
 	if r.started() || r.secret.IsZero() || r.me.Role == "" || r.roster().Epoch().Number == 0 {
 		return nil
 	}
@@ -36,18 +35,16 @@ func (r *round) start(ctx context.Context, host *display) error {
 		}
 	}
 	for _, c := range st.offered(host) {
-		err := st.take(ctx, c)
+		taken, err := st.take(c)
 		var bad *badCheckpoint
 		switch {
 		case errors.As(err, &bad):
 			if err := r.violation(evidence{Kind: "wrong-checkpoint", Text: bad.Error(), Device: c.author.ID.String(), Signed: [][]byte{c.raw}}); err != nil {
 				return err
 			}
-			continue
-		case err != nil:
+		case err != nil || taken:
 			return err
 		}
-		return nil
 	}
 	r.warn("waiting for the state of epoch %d: no checkpoint is on the host that enough members endorsed; the next sync of a member's device brings one", st.opening.Number)
 	return nil
@@ -192,14 +189,12 @@ func (b *badCheckpoint) Error() string {
 	return fmt.Sprintf("the checkpoint by %s is wrong: %s", b.author, b.reason)
 }
 
-// errUnendorsed: nobody vouches for it (yet).
-var errUnendorsed = errors.New("not endorsed")
-
-// take begins with a checkpoint.
-func (st *starting) take(ctx context.Context, o offer) error {
+// take begins with a checkpoint, if enough members endorsed it and the host has all of
+// it.
+func (st *starting) take(o offer) (taken bool, err error) {
 	r := st.r
-	bad := func(err error) error {
-		return &badCheckpoint{r.deviceName(o.author.ID), firstLine(err.Error())}
+	bad := func(err error) (bool, error) {
+		return false, &badCheckpoint{r.deviceName(o.author.ID), firstLine(err.Error())}
 	}
 	u, err := r.manifestOf(o.box)
 	if err != nil {
@@ -209,7 +204,7 @@ func (st *starting) take(ctx context.Context, o offer) error {
 		if others := st.others(u.Digest()); others != "" && o.author.ID == st.opening.Author {
 			return bad(errors.New(others))
 		}
-		return nil
+		return false, nil
 	}
 	im := &importing{r: r, opening: st.opening, items: map[uint64]membership.Items{}}
 	m, err := im.read(u, o)
@@ -218,12 +213,12 @@ func (st *starting) take(ctx context.Context, o offer) error {
 	}
 	if errors.Is(err, seal.ErrWrongBytes) || errors.Is(err, gitstore.ErrNotFound) {
 		r.warn("the checkpoint by %s is not whole on the host: %v", r.deviceName(o.author.ID), err)
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
-	return im.begin(m, o)
+	return true, im.begin(m, o)
 }
 
 // others says that enough members endorse another state than this one.
@@ -371,5 +366,8 @@ func (im *importing) begin(m *checkpoint.Manifest, o offer) error {
 	}
 	r.applied = true
 	r.res.Fetched += int(m.Records)
-	return r.openItems()
+	if err := r.openItems(); err != nil {
+		return err
+	}
+	return r.takeUp()
 }

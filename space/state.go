@@ -36,6 +36,7 @@ const (
 	bucketEndorsed = "endorsed" // O ‖ device → the digest that it endorsed
 	bucketConflict = "conflict" // transaction → what of it could not be issued again
 	bucketParked   = "parked"   // transaction → what it waits for
+	bucketMoved    = "moved"    // transaction → what it stands on, while this device changes its branch
 	bucketPast     = "past"     // ref of an epoch that is over → where it ended
 )
 

@@ -186,7 +186,15 @@ func (s *Space) syncOnce(ctx context.Context, res *SyncResult) (next outcome, vi
 func (r *round) write(b *gitstore.Batch, shown *display) ([]gitstore.RefUpdate, error) {
 	updates := r.repairs
 	host := maps.Clone(shown.refs)
-	for _, u := range updates {
+	for i, u := range updates {
+		if u.Name == r.s.refs.Ledger && len(r.branches) > 0 {
+			var err error
+			if updates[i], err = r.bringLedger(b, u.Old); err != nil {
+				return nil, err
+			}
+			r.warn("%s: putting this device's branch of the ledger beside the one that the host shows", u.Name)
+			continue
+		}
 		r.warn("%s: putting back what the host had taken back", u.Name)
 		host[u.Name] = u.New
 	}

@@ -57,3 +57,16 @@ func (tx *Tx) Cascades(table, column uint32) (target uint32, ok bool) {
 	}
 	return 0, false
 }
+
+// OwnJournal returns all own transactions but those that are Refused or Lost, by number.
+func (tx *Tx) OwnJournal() (rows []JournalRow, err error) {
+	if err := tx.may(false); err != nil {
+		return nil, err
+	}
+	err = tx.c.each("SELECT "+journalColumns+" FROM journal$ WHERE state < 5 ORDER BY number, seq", nil,
+		func(s *sqlite3.Stmt) error {
+			rows = append(rows, scanJournal(s))
+			return nil
+		})
+	return rows, failed("reading the journal", err)
+}
