@@ -24,6 +24,9 @@ func (r *round) standing(before int) error {
 	r.me.Gone = ""
 	if d, ok := roster.Device(r.me.Device); ok {
 		r.me.Member = d.Member
+		if err := r.adoptKey(); err != nil {
+			return err
+		}
 		switch d.Status {
 		case membership.StatusRemoved:
 			r.me.Gone = StateRemoved
