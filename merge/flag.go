@@ -21,9 +21,8 @@ type FlagChange struct {
 // On is what a reader sees.
 func (f *Flag) On() bool { return f.enables.is() }
 
-// Enables are the enables that keep the flag on: who made them, and when. The
-// caller must not change them.
-func (f *Flag) Enables() []Mark { return f.enables.live }
+// Enables are the enables that keep the flag on: who made them, and when.
+func (f *Flag) Enables() []Mark { return f.enables.adds() }
 
 // Enable is the change that turns the flag on; index is one that its author's
 // transaction has not used in this flag.

@@ -241,6 +241,7 @@ func (r *stateReader) list(l *List) {
 		}
 		return places[i-1].dot
 	}
+	l.places, l.items = slices.Grow(l.places, len(places)), slices.Grow(l.items, len(places))
 	for i := range places {
 		p := &places[i]
 		at := ListAt{Parent: dots(p.parent), Left: p.right == 0}

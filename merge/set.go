@@ -36,13 +36,16 @@ type SetChange struct{ Ops []SetOp }
 func (s *Set) Len() int { return s.size }
 
 // Has says whether the scalar is an element.
-func (s *Set) Has(value []byte) bool { return len(s.Adds(value)) > 0 }
+func (s *Set) Has(value []byte) bool {
+	e := s.elements[string(value)]
+	return e != nil && e.is()
+}
 
 // Adds are the adds that keep an element in the set: who made them, when, and by
-// what name they go. The caller must not change them.
+// what name they go.
 func (s *Set) Adds(value []byte) []Mark {
 	if e := s.elements[string(value)]; e != nil {
-		return e.live
+		return e.adds()
 	}
 	return nil
 }
@@ -51,7 +54,7 @@ func (s *Set) Adds(value []byte) []Mark {
 func (s *Set) Values() iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
 		for _, k := range s.keys() {
-			if len(s.elements[k].live) > 0 && !yield([]byte(k)) {
+			if s.elements[k].is() && !yield([]byte(k)) {
 				return
 			}
 		}
@@ -116,7 +119,7 @@ func (s *Set) count(was, is bool) {
 func (s *Set) Seal(opening uint64) *Set {
 	sealed := new(Set)
 	for k, e := range s.elements {
-		if len(e.live) > 0 {
+		if e.is() {
 			*sealed.element([]byte(k)) = e.seal(opening)
 			sealed.size++
 		}
@@ -143,8 +146,11 @@ func (c *SetChange) Refers() (out []Dot) {
 func (c *SetChange) Reissue(stamp Stamp, sealed *Set) (again *SetChange, ok bool) {
 	again = new(SetChange)
 	for _, op := range c.Ops {
-		live := presence{live: sealed.Adds(op.Value)}
-		op.Saw = live.still(stamp, op.Saw)
+		e := sealed.elements[string(op.Value)]
+		if e == nil {
+			e = new(presence)
+		}
+		op.Saw = e.still(stamp, op.Saw)
 		if op.Add || len(op.Saw) > 0 {
 			again.Ops = append(again.Ops, op)
 		}

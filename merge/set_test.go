@@ -197,3 +197,34 @@ func encoded[C any](t testing.TB, c C, encode func(wire.DeviceID, C) ([]byte, er
 	}
 	return b
 }
+
+// Many names of one element, as only a hostile device makes them, cost no more
+// each than few.
+func TestSetManyNames(t *testing.T) {
+	var s, backwards Set
+	var changes []written[*SetChange]
+	const names = 60_000
+	for i := range uint64(names) { // adds that replace nothing, and removes of others to come
+		c := &SetChange{[]SetOp{{Value: value("x"), Add: true}, {Value: value("x"), Saw: []Dot{{device(2), 2*i*7919%names + 1, 0}, {device(3), 1, uint32(i)}}}}}
+		changes = append(changes, written[*SetChange]{Stamp{Time: 1, Device: device(1), Number: i + 1}, c})
+	}
+	for _, w := range changes {
+		s.Apply(w.stamp, w.change)
+	}
+	for _, w := range slices.Backward(changes) {
+		backwards.Apply(w.stamp, w.change)
+	}
+	if n := len(s.Adds(value("x"))); n != names {
+		t.Errorf("%d adds live", n)
+	}
+	b := EncodeSet(&s)
+	if string(b) != string(EncodeSet(&backwards)) {
+		t.Error("another state in another order")
+	}
+	checkDecoder(t, b, DecodeSet, EncodeSet)
+	op := s.Add(value("x"), 0) // one add that replaces them all
+	s.Apply(Stamp{Time: 9, Device: device(4), Number: 1}, &SetChange{[]SetOp{op}})
+	if n := len(s.Adds(value("x"))); n != 1 {
+		t.Errorf("%d adds live after one that replaces all", n)
+	}
+}

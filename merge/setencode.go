@@ -85,7 +85,7 @@ func DecodeSet(b []byte) (*Set, error) {
 		n := r.count(1+1+1+minStateMark, "elements")
 		for i := 0; i < n && r.err == nil; i++ {
 			e := s.element(r.scalar())
-			if *e = r.presence(); r.err == nil && len(e.live)+len(e.dead) == 0 {
+			if *e = r.presence(); r.err == nil && e.live.len()+e.dead.len() == 0 {
 				r.fail("an element that nobody added or removed")
 			}
 			s.count(false, e.is())

@@ -10,57 +10,33 @@ import "slices"
 // DESIGN 8). So nobody removes beforehand what others will add, by guessing
 // names.
 type presence struct {
-	live []Mark  // ascending by name
-	dead []grave // ascending by name; none of them is live
+	live dotStamps // adds
+	dead dotStamps // the greatest remove of each add, which may not have come yet
 }
 
-// grave keeps the greatest remove of one add, which may not have come yet.
-type grave struct {
-	Dot
-	by Stamp
-}
-
-func (p *presence) is() bool { return len(p.live) > 0 }
-
-func (p *presence) find(d Dot) (int, bool) {
-	return slices.BinarySearchFunc(p.live, d, func(m Mark, d Dot) int { return m.Dot().Compare(d) })
-}
-
-func (p *presence) grave(d Dot) (int, bool) {
-	return slices.BinarySearchFunc(p.dead, d, func(g grave, d Dot) int { return g.Dot.Compare(d) })
-}
-
-func (p *presence) has(d Dot) bool {
-	_, ok := p.find(d)
-	return ok
-}
+func (p *presence) is() bool { return p.live.len() > 0 }
 
 func (p *presence) add(m Mark) {
-	m.Stamp = m.normal()
-	if i, ok := p.grave(m.Dot()); ok {
-		if !p.dead[i].by.Less(m.Stamp) {
+	d, stamp := m.Dot(), m.normal()
+	if by, ok := p.dead.get(d); ok {
+		if !by.Less(stamp) {
 			return
 		}
-		p.dead = slices.Delete(p.dead, i, i+1) // it was no remove of this
+		p.dead.delete(d) // it was no remove of this
 	}
-	if i, ok := p.find(m.Dot()); !ok {
-		p.live = slices.Insert(p.live, i, m)
-	}
+	p.live.put(d, stamp)
 }
 
 func (p *presence) remove(d Dot, by Stamp) {
 	by = by.normal()
-	if i, ok := p.find(d); ok {
-		if by.Less(p.live[i].Stamp) {
+	if stamp, ok := p.live.get(d); ok {
+		if by.Less(stamp) {
 			return
 		}
-		p.live = slices.Delete(p.live, i, i+1)
+		p.live.delete(d)
 	}
-	if i, ok := p.grave(d); ok {
-		p.dead[i].by = maxStamp(p.dead[i].by, by)
-	} else {
-		p.dead = slices.Insert(p.dead, i, grave{d, by})
-	}
+	before, _ := p.dead.get(d)
+	p.dead.put(d, maxStamp(before, by))
 }
 
 // apply folds one operation of a transaction: removes, then an add.
@@ -73,41 +49,55 @@ func (p *presence) apply(stamp Stamp, add bool, index uint32, saw []Dot) {
 	}
 }
 
-// names are the adds that live.
+// adds are the adds that live, by name.
+func (p *presence) adds() []Mark {
+	all := p.live.all()
+	if len(all) == 0 {
+		return nil
+	}
+	out := make([]Mark, len(all))
+	for i, e := range all {
+		out[i] = Mark{e.stamp, e.Index}
+	}
+	return out
+}
+
+// names are the names of the adds that live.
 func (p *presence) names() []Dot {
-	out := make([]Dot, len(p.live))
-	for i := range p.live {
-		out[i] = p.live[i].Dot()
+	all := p.live.all()
+	out := make([]Dot, len(all))
+	for i, e := range all {
+		out[i] = e.Dot
 	}
 	return out
 }
 
 // seal keeps what lives, with its names.
-func (p *presence) seal(opening uint64) presence {
-	live := slices.Clone(p.live)
-	for i := range live {
-		live[i] = live[i].Lower(opening)
+func (p *presence) seal(opening uint64) (sealed presence) {
+	for _, e := range p.live.all() {
+		sealed.live.put(e.Dot, e.stamp.Lower(opening))
 	}
-	return presence{live: live}
+	return sealed
 }
 
 // still is the part of the names that live, or that the transaction itself makes.
 func (p *presence) still(stamp Stamp, saw []Dot) []Dot {
 	return slices.DeleteFunc(slices.Clone(saw), func(d Dot) bool {
 		d = d.in(stamp)
-		return !p.has(d) && (d.Device != stamp.Device || d.Number != stamp.Number)
+		_, lives := p.live.get(d)
+		return !lives && (d.Device != stamp.Device || d.Number != stamp.Number)
 	})
 }
 
 func (w *stateWriter) presence(p *presence) {
-	w.uint(uint64(len(p.live)))
-	for _, m := range p.live {
-		w.mark(m)
+	w.uint(uint64(p.live.len()))
+	for _, e := range p.live.all() {
+		w.mark(Mark{e.stamp, e.Index})
 	}
-	w.uint(uint64(len(p.dead)))
-	for _, g := range p.dead {
-		w.dot(g.Dot)
-		w.mark(Mark{Stamp: g.by})
+	w.uint(uint64(p.dead.len()))
+	for _, e := range p.dead.all() {
+		w.dot(e.Dot)
+		w.mark(Mark{Stamp: e.stamp})
 	}
 }
 
@@ -118,22 +108,21 @@ const (
 	minStateGrave = minStateDot + minStateMark
 )
 
+// presence reads one; names that do not ascend or come twice are found when it
+// is printed again.
 func (r *stateReader) presence() (p presence) {
 	n := r.count(minStateMark, "names")
 	for i := 0; i < n && r.err == nil; i++ {
 		m := r.mark()
-		if i > 0 && p.live[i-1].Dot().Compare(m.Dot()) >= 0 {
-			r.fail("names do not ascend")
-		}
-		p.live = append(p.live, m)
+		p.live.put(m.Dot(), m.Stamp)
 	}
 	n = r.count(minStateGrave, "removed names")
 	for i := 0; i < n && r.err == nil; i++ {
-		g := grave{r.dot(), r.mark().Stamp}
-		if i > 0 && p.dead[i-1].Dot.Compare(g.Dot) >= 0 || p.has(g.Dot) {
-			r.fail("removed names do not ascend, or live")
+		d, by := r.dot(), r.mark().Stamp
+		if _, lives := p.live.get(d); lives {
+			r.fail("a removed name that lives")
 		}
-		p.dead = append(p.dead, g)
+		p.dead.put(d, by)
 	}
 	return p
 }
