@@ -116,6 +116,9 @@ func (r *round) namesPrimary() (bool, error) {
 // primary is another one from now on. It is given what it lacks before it is judged,
 // since it never showed anything here that it could have taken back.
 func (s *Space) follow(ctx context.Context, res *SyncResult) (moved bool, err error) {
+	if news, err := s.remoteNews(ctx); err != nil || !news {
+		return false, err
+	}
 	url := s.url
 	err = s.db.Update(ctx, func(v *view.Tx) error {
 		rs, err := loadRemotes(v)
@@ -123,7 +126,7 @@ func (s *Space) follow(ctx context.Context, res *SyncResult) (moved bool, err er
 			return err
 		}
 		entries, err := remoteEntries(v, rs.Followed)
-		if err != nil || len(entries) == 0 {
+		if err != nil {
 			return err
 		}
 		for _, e := range entries {
@@ -142,6 +145,21 @@ func (s *Space) follow(ctx context.Context, res *SyncResult) (moved bool, err er
 		return false, err
 	}
 	return true, s.turnTo(url)
+}
+
+// remoteNews: there are entries that were not acted upon. Most syncs find none, and
+// write nothing.
+func (s *Space) remoteNews(ctx context.Context) (news bool, err error) {
+	err = s.db.View(ctx, func(v *view.Tx) error {
+		rs, err := loadRemotes(v)
+		if err != nil {
+			return err
+		}
+		entries, err := remoteEntries(v, rs.Followed)
+		news = len(entries) > 0
+		return err
+	})
+	return news, err
 }
 
 // heed acts upon one entry; url is the primary before it, and the result after it.

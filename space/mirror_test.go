@@ -459,3 +459,34 @@ func TestHealDamagedHost(t *testing.T) {
 	st.host.git("fsck", "--full", "--strict")
 	st.converge(1)
 }
+
+// Who comes after a seal, and may read nothing of what was before, knows the remotes.
+func TestRemoteKnownAfterSeal(t *testing.T) {
+	st, people := newMirrorStory(t, "alice")
+	alice := people[0]
+	m := st.mirror(alice, "backup", true)
+	if _, err := alice.s.Promote(t.Context(), "backup", false); err != nil {
+		t.Fatal(err)
+	}
+	spare := st.mirror(alice, "spare", true)
+	if _, err := alice.s.Seal(t.Context(), space.SealOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	st.sync(alice)
+	i, err := alice.s.Invite(t.Context(), space.InviteOptions{History: "none"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bob := newPerson(t, "bob")
+	bob.join(i.Link)
+	st.people = append(st.people, bob)
+	st.reopen(bob)
+	for range 3 {
+		st.sync(alice)
+		st.sync(bob)
+	}
+	remotes, err := bob.s.Remotes(t.Context())
+	if err != nil || len(remotes) != 2 || remotes[0].Name != "backup" || remotes[0].URL != m.dir || remotes[1].Name != "spare" || remotes[1].URL != spare.dir {
+		t.Errorf("%+v %v", remotes, err)
+	}
+}
