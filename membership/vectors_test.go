@@ -208,6 +208,7 @@ func TestVectorsRefused(t *testing.T) {
 		{"payload", head, string(forgeBytes(t, "alice", []byte(`{"kind":"schema","kind":"schema"}`)))},
 		{"envelope-form", head, string(s.entries[head]) + "\n"},
 	}
+	made = append(made, refusedSeals(t, s, head)...)
 	for _, v := range vectors(t, "refused.json", made) {
 		at, _ := s.r.At(v.After)
 		_, _, err := at.Apply([]byte(v.Envelope))
@@ -216,6 +217,44 @@ func TestVectorsRefused(t *testing.T) {
 			t.Errorf("want rule %s, got %v", v.Rule, err)
 		}
 	}
+}
+
+// refusedSeals are entries that take something away, and may not.
+func refusedSeals(t *testing.T, s *story, head uint64) (out []refusedVector) {
+	add := func(rule, author string, b Body, change func(*payload)) {
+		raw := must(wire.MarshalJSON(b))
+		env := forge(t, s, author, func(p *payload) {
+			p.Kind, p.Body, p.Items, p.Private = b.Kind(), raw, nil, nil
+			if change != nil {
+				change(p)
+			}
+		})
+		out = append(out, refusedVector{rule, head, string(env)})
+	}
+	part := s.sealPart()
+	with := func(b Body) Body { b, _ = WithSeal(b, part); return b }
+	carol := memberID("carol")
+	add("seal-missing", "alice", &MemberRemoveBody{Member: carol}, nil)
+	add("seal-unneeded", "alice", with(&MemberRoleBody{Member: carol, Role: Owner}), nil)
+	add("sealer-role", "carol", with(&MemberRoleBody{Member: carol, Role: Viewer}), nil)
+	add("sealer-must-stay", "alice", with(&MemberRoleBody{Member: memberID("alice"), Role: Admin}), nil)
+	add("removes-itself", "carol", with(&MemberRemoveBody{Member: carol}), nil)
+	add("only-owners-touch-owners", "carol", with(&MemberRemoveBody{Member: memberID("alice")}), nil)
+	add("last-owner", "alice", &LeaveBody{}, nil)
+	add("last-device", "carol", &DeviceRemoveBody{Device: id("carol")}, nil)
+	add("remove-own", "bob", &DeviceRemoveBody{Device: id("carol")}, nil)
+	add("keep-unknown", "alice", with(&DeviceRemoveBody{Device: id("bob"), Keep: &Keep{Recovery: true}}), nil)
+	add("format", "alice", with(&UpgradeBody{Format: 1, Requires: []string{"x"}}), func(p *payload) { p.Body = bytes.Replace(p.Body, []byte(`"format":1`), []byte(`"format":0`), 1) })
+	add("history-ahead", "alice", with(&RetentionBody{Kept: 2}), nil)
+	add("proposal-unneeded", "alice", &KeyWrapBody{Member: carol}, func(p *payload) { p.Proposal = &Terms{ID: ProposalID{1}, Until: p.Number + 1} })
+	add("proposal", "alice", &KeyWrapBody{Member: carol}, func(p *payload) { p.Proposal = &Terms{ID: ProposalID{1}, Until: p.Number} })
+	gone := Place{seed("gone"), head}
+	add("keep-not-head", "alice", with(&ForkResolveBody{Keep: gone, Drop: []Dropped{{gone, gone}}}), nil)
+	part.Cut.Lanes = []LaneCut{{id("mallory"), wire.LogHead{Len: 1, Root: seed("x")}}}
+	add("cut-lane-unknown", "alice", with(&RotateBody{}), nil)
+	part.Cut.Lanes = []LaneCut{{id("alice"), wire.LogHead{}}}
+	add("cut", "alice", with(&RotateBody{}), nil)
+	return out
 }
 
 func must2[T any](v T, _ bool) T { return v }
@@ -334,6 +373,59 @@ func TestVectorsWords(t *testing.T) {
 	for _, v := range vectors(t, "words.json", made) {
 		if Words(v.Hash) != v.Fingerprint || RecoveryWords([16]byte(v.Secret)) != v.Recovery {
 			t.Errorf("%v: other words", v.Hash)
+		}
+	}
+}
+
+type recoverVector struct {
+	Space     wire.Hash
+	Seen      Place
+	Member    wire.MemberID
+	Device    NewDevice
+	Recovery  RecoveryKeys
+	Lost      []wire.DeviceID
+	Message   []byte
+	Words     []byte // seed of the recovery signing key
+	Signature []byte
+}
+
+func TestVectorsRecover(t *testing.T) {
+	key := recoveryWords("alice")
+	var made []recoverVector
+	for _, lost := range [][]wire.DeviceID{nil, sorted(id("alice"), id("alice 2"))} {
+		m := RecoverMessage{Space: seed("space"), Seen: wire.Position{Number: 9, Hash: seed("head")}, Member: memberID("alice"), Device: testDevice("alice 3"),
+			Recovery: recoveryKeys("alice anew"), Lost: lost}
+		made = append(made, recoverVector{m.Space, PlaceOf(m.Seen), m.Member, m.Device, m.Recovery, m.Lost, m.Bytes(), key.Seed(), ed25519.Sign(key, m.Bytes())})
+	}
+	for _, v := range vectors(t, "recover.json", made) {
+		m := RecoverMessage{v.Space, v.Seen.Position(), v.Member, v.Device, v.Recovery, v.Lost}
+		if !bytes.Equal(m.Bytes(), v.Message) || !ed25519.Verify(key.Public().(ed25519.PublicKey), v.Message, v.Signature) {
+			t.Error("another message")
+		}
+	}
+}
+
+type consentVector struct {
+	Space   wire.Hash
+	Drop    []Dropped
+	Consent Consent
+	Payload string
+	Key     []byte
+}
+
+func TestVectorsConsents(t *testing.T) {
+	s := found(t, "alice")
+	drop := []Dropped{{Place{seed("first"), 3}, Place{seed("head"), 7}}}
+	c := must(s.r.ConsentTo(drop, testKey("alice")))
+	msg := must(c.message(s.r.Space(), drop))
+	made := []consentVector{{s.r.Space(), drop, c, string(msg), testDevice("alice").Key}}
+	for _, v := range vectors(t, "consents.json", made) {
+		msg := must(v.Consent.message(v.Space, v.Drop))
+		if string(msg) != v.Payload || verifyEnvelope(envelope{msg, v.Consent.Signature}.print(), v.Key, msg) != nil {
+			t.Error("another message")
+		}
+		if _, err := Parse(envelope{msg, v.Consent.Signature}.print()); err == nil {
+			t.Error("a consent passes for an entry")
 		}
 	}
 }
