@@ -135,22 +135,36 @@ func (r *round) applyOrderedTx(at *orderedAt, tx *merge.Transaction) error {
 // the order or in the sealed state. Those of transactions without effect are taken
 // too, so that no verdict changes with another.
 func (r *round) useNumber(d wire.DeviceID, number, index uint64) (again bool, err error) {
-	key := laneKey(r.epoch().O, d)
-	var used merge.Ranges
-	if _, err := getValue(r.v, bucketOrderNumber, key, &used); err != nil {
-		return false, err
+	at := slices.Concat(laneKey(r.epoch().O, d), wire.U64(number))
+	if _, again, err = r.v.Get(bucketOrderAt, at); again || err != nil {
+		return again, err
 	}
 	sealed, err := loadSealed(r.v, d)
-	if err != nil || !merge.NumberCounts(number, sealed, used) {
+	if err != nil || !merge.NumberCounts(number, sealed, merge.Ranges{}) {
 		return true, err
 	}
-	if err := used.Add(number); err != nil {
-		return true, nil // more gaps than anybody has by accident: see wire.MaxRanges
-	}
-	if err := putValue(r.v, bucketOrderAt, slices.Concat(key, wire.U64(number)), index); err != nil {
+	used, err := r.orderedNumbers(d)
+	if err != nil {
 		return false, err
 	}
-	return false, putValue(r.v, bucketOrderNumber, key, used)
+	if err := putValue(r.v, bucketOrderAt, at, index); err != nil {
+		return false, err
+	}
+	return false, putValue(r.v, bucketOrderNumber, laneKey(r.epoch().O, d), withNumber(used, number))
+}
+
+// withNumber adds a number to a set that may be full: a device that wrote by turns
+// into its lane and the order has a gap after each. Then the lowest gap closes, which
+// only costs a number that was given long ago and never came.
+func withNumber(set merge.Ranges, number uint64) merge.Ranges {
+	if set = set.Clone(); set.Add(number) == nil {
+		return set
+	}
+	var one merge.Ranges
+	if one.Add(number) != nil {
+		return set // no number at all: it does not count
+	}
+	return set.Union(one)
 }
 
 // refuseOrdered names the rule that a transaction breaks by itself; empty if none.

@@ -94,9 +94,7 @@ func (r *round) settleOrdered(c *orderLog, rows []view.JournalRow) (txs []merge.
 			r.clock.Number = max(r.clock.Number, used.Max()) + 1
 			tx.Number, changed = r.clock.Number, true
 		}
-		if err := used.Add(tx.Number); err != nil {
-			return nil, err
-		}
+		used = withNumber(used, tx.Number)
 		if changed {
 			moved = true
 			if err := r.restamped(row, tx); err != nil {
