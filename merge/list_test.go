@@ -422,3 +422,55 @@ func FuzzDecodeListChange(f *testing.F) {
 		checkDecoder(t, EncodeList(l), DecodeList, EncodeList)
 	})
 }
+
+// What a re-issue leaves out: moves and sets that lost, or whose item is gone, are
+// told; a delete of what is gone is not.
+func TestListReissueLost(t *testing.T) {
+	const opening = 50
+	old, _ := list3(t)
+	late := new(ListChange)
+	do := func(l *List, stamp Stamp, op ListOp, err error) ListOp {
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Apply(stamp, &ListChange{[]ListOp{op}})
+		return op
+	}
+	cut, _ := list3(t)
+	mine, other := Stamp{Time: 20, Device: device(1), Number: 2}, Stamp{Time: 30, Device: device(2), Number: 1}
+	for _, make := range []func(l *List) (ListOp, error){
+		func(l *List) (ListOp, error) { return l.Move(0, 2, 0) }, // loses to the cut's
+		func(l *List) (ListOp, error) { return l.Set(0, 1, value("mine")) },
+		func(l *List) (ListOp, error) { return l.Set(2, 2, value("A")) }, // stays
+		func(l *List) (ListOp, error) { return l.Set(1, 3, value("gone")) },
+		func(l *List) (ListOp, error) { return l.Move(1, 0, 4) },
+		func(l *List) (ListOp, error) { return l.Delete(0) }, // is gone
+	} {
+		op, err := make(old)
+		late.Ops = append(late.Ops, do(old, mine, op, err))
+	}
+	for i, make := range []func(l *List) (ListOp, error){
+		func(l *List) (ListOp, error) { return l.Move(0, 1, 0) },
+		func(l *List) (ListOp, error) { return l.Set(0, 1, value("theirs")) },
+		func(l *List) (ListOp, error) { return l.Delete(2) },
+	} {
+		op, err := make(cut)
+		other.Number = uint64(i + 1)
+		do(cut, other, op, err)
+	}
+	sealed := cut.Seal(opening)
+	again, lost, ok := old.Reissue(late, mine.Lower(opening), sealed)
+	if !ok || len(again.Ops) != 1 || again.Ops[0].Index != 2 {
+		t.Errorf("issued again: %v, %t", again, ok)
+	}
+	var indexes []uint32
+	for _, op := range lost {
+		indexes = append(indexes, op.Index)
+	}
+	if d := cmp.Diff([]uint32{0, 1, 3, 4}, indexes); d != "" {
+		t.Errorf("lost (-want +got):\n%s", d)
+	}
+	if got := read(sealed); got != "theirsA" {
+		t.Errorf("the list reads %q", got)
+	}
+}

@@ -203,7 +203,7 @@ func encoded[C any](t testing.TB, c C, encode func(wire.DeviceID, C) ([]byte, er
 func TestSetManyNames(t *testing.T) {
 	var s, backwards Set
 	var changes []written[*SetChange]
-	const names = 60_000
+	const names = 20_000
 	for i := range uint64(names) { // adds that replace nothing, and removes of others to come
 		c := &SetChange{[]SetOp{{Value: value("x"), Add: true}, {Value: value("x"), Saw: []Dot{{device(2), 2*i*7919%names + 1, 0}, {device(3), 1, uint32(i)}}}}}
 		changes = append(changes, written[*SetChange]{Stamp{Time: 1, Device: device(1), Number: i + 1}, c})

@@ -493,3 +493,55 @@ func FuzzDecodeTreeChange(f *testing.F) {
 		checkDecoder(t, EncodeTree(x), DecodeTree, EncodeTree)
 	})
 }
+
+// What a re-issue leaves out, and where it puts what has lost its folder.
+func TestTreeReissueLost(t *testing.T) {
+	const opening = 50
+	paths := []string{"a", "a/b", "c", "d", "e"}
+	old, cut := grow(t, paths...), grow(t, paths...)
+	mine := Stamp{Time: 20, Device: device(1), Number: 2}
+	late := new(TreeChange)
+	do := func(op TreeOp, err error) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		old.Apply(mine, &TreeChange{[]TreeOp{op}})
+		late.Ops = append(late.Ops, op)
+	}
+	do(old.Create(find(t, old, "a/b"), 0, "new", value(nil))) // its folder goes, and the one above
+	do(old.Move(find(t, old, "c"), find(t, old, "e"), 1))     // loses to a move
+	do(old.Rename(find(t, old, "d"), 2, "mine"))              // loses
+	do(old.Set(find(t, old, "a"), 3, value("gone")))          // is gone
+	do(old.Rename(find(t, old, "e"), 4, "E"))                 // stays
+	for i, make := range []func() ([]TreeOp, error){
+		func() ([]TreeOp, error) { return cut.Delete(find(t, cut, "a")) },
+		func() ([]TreeOp, error) {
+			op, err := cut.Move(find(t, cut, "c"), find(t, cut, "d"), 0)
+			return []TreeOp{op}, err
+		},
+		func() ([]TreeOp, error) { op, err := cut.Rename(find(t, cut, "d"), 0, "D"); return []TreeOp{op}, err },
+	} {
+		ops, err := make()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cut.Apply(Stamp{Time: uint64(30 + i), Device: device(2), Number: uint64(i + 1)}, &TreeChange{ops})
+	}
+	sealed := cut.Seal(opening)
+	again, lost, ok := old.Reissue(late, mine.Lower(opening), opening, sealed)
+	var indexes []uint32
+	for _, op := range lost {
+		indexes = append(indexes, op.Index)
+	}
+	if d := cmp.Diff([]uint32{1, 2, 3}, indexes); d != "" || !ok || len(again.Ops) != 2 {
+		t.Errorf("issued again: %v, %t; lost (-want +got):\n%s", again, ok, d)
+	}
+	if d := cmp.Diff([]string{"D/c=f6", "D=f6", "E=f6", "new=f6"}, pathsOf(sealed)); d != "" {
+		t.Error(d)
+	}
+	before := pathsOf(sealed) // and if somebody issues it again all the same, it loses in the fold
+	sealed.Apply(mine.Lower(opening), &TreeChange{[]TreeOp{late.Ops[1]}})
+	if d := cmp.Diff(before, pathsOf(sealed)); d != "" {
+		t.Error(d)
+	}
+}
