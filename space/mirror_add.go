@@ -71,13 +71,13 @@ func (s *Space) newRemote(ctx context.Context, name, url string, share bool) err
 	case s.Remote() == "":
 		return usage("this space has no remote yet: the first one orders, and is called %s", primaryName)
 	case share && known != nil && known.Name == name && !known.Shared:
-		return s.mayAnnounce(ctx) // it was this device's alone
+		return s.mayAnnounce(ctx, url) // it was this device's alone
 	case name == rs.Primary || rs.mirror(name) != nil:
 		return usage("there is a remote %s already", name)
 	case url == s.Remote() || known != nil:
 		return usage("%s is a remote of this space already", url)
 	case share:
-		return s.mayAnnounce(ctx)
+		return s.mayAnnounce(ctx, url)
 	}
 	return nil
 }
@@ -103,7 +103,7 @@ func (s *Space) RemoveMirror(ctx context.Context, name string, share bool) (*Syn
 		return res, notFound("there is no remote %q", name)
 	}
 	if share {
-		if err := s.mayAnnounce(ctx); err != nil {
+		if err := s.mayAnnounce(ctx, m.URL); err != nil {
 			return res, err
 		}
 		if err := s.announce(ctx, res, remoteItem{Name: name, URL: m.URL, Role: remoteNone}); err != nil {

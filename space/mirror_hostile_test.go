@@ -262,3 +262,37 @@ func TestRemoteNames(t *testing.T) {
 		t.Errorf("bob has %+v %v", remotes, err)
 	}
 }
+
+// The old primary was said to be gone and is not; somebody added to the ledger there:
+// both see the two branches, and nobody is led from one to the other.
+func TestRemotePromoteThoughHostWasNotGone(t *testing.T) {
+	st, people := newMirrorStory(t, "alice", "bob")
+	alice, bob := people[0], people[1]
+	if err := alice.s.SetRole(t.Context(), "bob", "admin"); err != nil {
+		t.Fatal(err)
+	}
+	m := st.mirror(alice, "backup", true)
+	st.sync(bob)
+	bob.invite()
+	if err := os.Rename(st.host.dir, st.host.dir+".away"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := alice.s.Promote(t.Context(), "backup", true); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(st.host.dir+".away", st.host.dir); err != nil {
+		t.Fatal(err)
+	}
+	host, mirror := st.host.refs()["refs/heads/main"], m.refs()["refs/heads/main"]
+	st.pass()
+	if _, err := bob.s.Sync(t.Context()); !errors.Is(err, space.ErrViolation) || !strings.Contains(err.Error(), "two branches") {
+		t.Errorf("bob syncs: %v", err)
+	}
+	if bob.s.Remote() != st.host.dir || alice.s.Remote() != m.dir {
+		t.Errorf("alice is at %s, bob at %s", alice.s.Remote(), bob.s.Remote())
+	}
+	st.sync(alice)
+	if st.host.refs()["refs/heads/main"] != host || m.refs()["refs/heads/main"] != mirror {
+		t.Error("a branch was pushed over the other")
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/espace-git/espace-git/gitstore"
 	"github.com/espace-git/espace-git/membership"
 	"github.com/espace-git/espace-git/view"
 )
@@ -36,7 +37,7 @@ func (s *Space) Promote(ctx context.Context, name string, gone bool) (*SyncResul
 	if m == nil {
 		return res, notFound("there is no mirror %q", name)
 	}
-	if err := s.mayAnnounce(ctx); err != nil {
+	if err := s.mayAnnounce(ctx, m.URL); err != nil {
 		return res, err
 	}
 	// What the old host took back is no reason to stay with it.
@@ -107,8 +108,12 @@ func (s *Space) announce(ctx context.Context, res *SyncResult, item remoteItem) 
 	return err
 }
 
-// mayAnnounce asks before anything is pushed.
-func (s *Space) mayAnnounce(ctx context.Context) error {
+// mayAnnounce asks before anything is pushed. A place of this machine is of use only
+// to members who have their primary on it, too (heed).
+func (s *Space) mayAnnounce(ctx context.Context, url string) error {
+	if gitstore.OnThisMachine(url) && !gitstore.OnThisMachine(s.Remote()) {
+		return usage("%s is a place of this machine: the other members can't use it", url)
+	}
 	return s.look(ctx, func(r *round) error {
 		if r.roster() == nil || !r.roster().MayLedger(r.me.Device, membership.KindRemote) {
 			return notPermitted("only an admin or owner says which remotes the members use")
