@@ -7,6 +7,7 @@ import (
 	"github.com/espace-git/espace-git/gitstore"
 	"github.com/espace-git/espace-git/identity"
 	"github.com/espace-git/espace-git/membership"
+	"github.com/espace-git/espace-git/schema"
 	"github.com/espace-git/espace-git/view"
 )
 
@@ -16,6 +17,9 @@ var (
 	ErrNoSpace = errors.New("no space here")
 	// ErrConflict: someone was faster, or another process is at it. Try again.
 	ErrConflict = errors.New("busy")
+	// ErrTaken: another row has the value that has to differ, in a table that is
+	// `ordered`. It is an ErrConflict, but trying again does not help.
+	ErrTaken = schema.ErrTaken
 	// ErrNotMine: no key that this device has opens it.
 	ErrNotMine = errors.New("no key of this device opens it")
 	// ErrUpgrade: the space requires what this program does not know. Reading what is

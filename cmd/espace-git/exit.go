@@ -46,6 +46,7 @@ var exits = []struct {
 	{space.ErrDamaged, exitFailed, hintDamaged},
 	{space.ErrNotPermitted, exitForbidden, hintForbidden},
 	{space.ErrNotFound, exitNotFound, ""},
+	{space.ErrTaken, exitConflict, hintTaken},
 	{space.ErrConflict, exitConflict, hintConflict},
 	{space.ErrAuth, exitFailed, hintAuth},
 	{space.ErrNotRepository, exitFailed, hintRepository},

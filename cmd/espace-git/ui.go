@@ -218,6 +218,7 @@ const (
 	hintRepository     = "check the URL; the repository must exist on the host"
 	hintRefused        = "see what the host says; somebody with rights there may have to change its settings"
 	hintConflict       = "somebody was faster: try again"
+	hintTaken          = "choose another value, or free it first:  espace-git select TABLE"
 	hintAuth           = "log in to the host as for git; try  git ls-remote URL"
 	hintUnreachable    = "rows that you write stay here and are pushed later by  espace-git sync ; what concerns members or the schema needs the host"
 	hintViolation      = "what was verified before stands, and the evidence is kept:  espace-git verify --full --evidence FILE"
