@@ -26,14 +26,18 @@ func (r *round) closedCut() ([]laneEnd, error) {
 	whole := true
 	for _, id := range r.order {
 		l := r.lanes[id]
-		if l.log.Len() == 0 {
+		n := l.log.Len()
+		if len(r.lacks()) > 0 {
+			n = l.reader.Cut().Len // what this program can't read counts all the same
+		}
+		if n == 0 {
 			continue
 		}
-		end, err := r.endOf(l, l.log.Len())
+		end, err := r.endOf(l, n)
 		if err != nil {
 			return nil, err
 		}
-		whole = whole && end.head.Len == l.log.Len()
+		whole = whole && end.head.Len == n || len(r.lacks()) > 0
 		ends[id] = end
 	}
 	for closed := whole; !closed; {

@@ -39,6 +39,10 @@ func (r *round) follow(ctx context.Context, next membership.Opening, host *displ
 	if r.me.Role == "" {
 		return false, nil // removed: what comes after is not for this device
 	}
+	if lacks := r.lacks(); len(lacks) > 0 && (len(next.Cut.Lanes) > 0 || next.Cut.Order.Len > 0) {
+		r.warn("upgrade needed: this program lacks %v, with which epoch %d was written", lacks, r.me.Epoch.Number)
+		return false, nil
+	}
 	f := &following{r: r, next: next}
 	if f.closing, err = f.findClosing(host); err != nil || f.closing.IsZero() {
 		return false, err

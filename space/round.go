@@ -230,7 +230,7 @@ func (r *round) readEpoch(ctx context.Context, host *display) error {
 		return nil
 	}
 	ref := r.s.refs.Order(r.epoch())
-	if tip, ok := host.tip(ref); ok {
+	if tip, ok := host.tip(ref); ok && len(r.lacks()) == 0 {
 		if err := r.followOrder(ref, tip); err != nil {
 			return err
 		}
@@ -259,6 +259,10 @@ func (r *round) readLanes(ctx context.Context, host *display) error {
 	if err := r.loadLanes(host); err != nil {
 		return err
 	}
+	if lacks := r.lacks(); len(lacks) > 0 {
+		r.warn("upgrade needed: this space requires %v; what others write is kept, and read when this program can", lacks)
+		return r.saveLanes()
+	}
 	if err := r.applyAll(ctx); err != nil {
 		return err
 	}
@@ -274,6 +278,18 @@ func (r *round) readLanes(ctx context.Context, host *display) error {
 		}
 	}
 	return r.settled(ctx)
+}
+
+// saveLanes keeps what was read and not applied.
+func (r *round) saveLanes() error {
+	for _, d := range r.order {
+		if l := r.lanes[d]; l.changed {
+			if err := l.save(r.v, r.epoch().O); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // loadLanes reads what the host shows of the lanes, and applies nothing.
