@@ -36,6 +36,8 @@ type Invitation struct {
 	ID      string    `json:"id"`
 	Expires time.Time `json:"expires"`
 	Host    string    `json:"-"` // the repository that the newcomer must be able to reach
+	Entry   uint64    `json:"-"` // of the ledger
+	Needs   int       `json:"-"` // how many other members have to approve the entry before anybody can join by it
 }
 
 // Invite puts an invite into the ledger and returns its link.
@@ -120,8 +122,13 @@ func (s *Space) invite(ctx context.Context, body *membership.InviteBody, whom st
 		}
 		values[membership.ItemInviteFor] = []byte(whom)
 	}
-	e, err := s.propose(ctx, func(*round) (membership.Draft, map[string][]byte, error) {
-		return membership.Draft{Body: body}, values, nil
+	needs := 0
+	e, err := s.propose(ctx, func(r *round) (d membership.Draft, _ map[string][]byte, err error) {
+		d.Body = body
+		if needs = r.roster().Approvals(body, r.me.Device); needs > 0 {
+			d.Terms, err = r.terms()
+		}
+		return d, values, err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("inviting: %w", err)
@@ -129,6 +136,7 @@ func (s *Space) invite(ctx context.Context, body *membership.InviteBody, whom st
 	link.Invite, link.Repository = e.Position(), s.Remote() // where the entry was put
 	return &Invitation{
 		Link: link.String(), ID: membership.InviteID(e.Hash), Expires: time.UnixMilli(body.Expires).UTC(), Host: link.Repository,
+		Entry: e.Number, Needs: needs,
 	}, nil
 }
 

@@ -37,6 +37,12 @@ func (s *Space) sheet(ctx context.Context, words []string, entry uint64) (*Sheet
 	return out, err
 }
 
+// Sheet is what a founder puts on paper: the space's ID is the hash of its first
+// ledger entry.
+func (c *Created) Sheet(remote string) *Sheet {
+	return &Sheet{Space: c.Space, Remote: remote, Hash: c.Space, Words: c.Recovery}
+}
+
 // Text is the sheet as it is printed, and as ParseSheet reads it.
 func (s *Sheet) Text() string {
 	var b strings.Builder

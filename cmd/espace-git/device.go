@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -11,14 +12,43 @@ import (
 func (a *app) deviceVerb() *cobra.Command {
 	c := a.command("device")
 	c.AddCommand(
-		a.verb("device list", cobra.NoArgs, func([]string) error { return a.inSpace(a.deviceList) }),
+		a.deviceListVerb(),
 		a.deviceAdd(),
+		a.deviceRemove(),
+		a.verb("device rename [DEVICE] NAME", cobra.RangeArgs(1, 2), func(args []string) error {
+			return a.inSpace(func(s *space.Space) error { return a.deviceRename(s, args) })
+		}),
 	)
 	return c
 }
 
-func (a *app) deviceList(s *space.Space) error {
-	all, err := s.Devices(a.ctx)
+func (a *app) deviceListVerb() *cobra.Command {
+	var every bool
+	c := a.verb("device list", cobra.NoArgs, func([]string) error {
+		return a.inSpace(func(s *space.Space) error {
+			if every {
+				return a.deviceList(s.EveryDevice(a.ctx))
+			}
+			return a.deviceList(s.Devices(a.ctx))
+		})
+	})
+	c.Flags().BoolVar(&every, "all", false, flagEvery)
+	return c
+}
+
+func (a *app) deviceRename(s *space.Space, args []string) error {
+	device, name := "", args[len(args)-1]
+	if len(args) == 2 {
+		device = args[0]
+	}
+	if err := s.RenameDevice(a.ctx, device, name); err != nil {
+		return hintFor(err, space.ErrNotFound, hintDevices)
+	}
+	a.say(fmt.Sprintf(deviceRenamed, clean(name)))
+	return nil
+}
+
+func (a *app) deviceList(all []space.DeviceInfo, err error) error {
 	if err != nil {
 		return err
 	}

@@ -57,5 +57,16 @@ const (
 	flagShareRemoval = "tell all members, through the ledger, not to use it any more (admins)"
 	flagGone         = "the primary remote is lost for good, and does not come back"
 
+	flagNow              = "do not wait for what others have seen and the host does not show"
+	flagKeep             = "leave `WHAT` open: a device or invite that would go, or recovery"
+	flagEvery            = "those who were removed, too"
+	flagNewWords         = "make new recovery words for yourself, instead of a new key for this device"
+	flagPolicyInvite     = "the least `ROLE` that may invite: editor, admin or owner"
+	flagApprovals        = "`KIND=N`: so many others must approve entries of that kind; 0 asks for none"
+	flagEndorsements     = "`N` members must endorse the state that a newcomer begins with"
+	flagSealDays         = "seal an epoch after `N` days"
+	flagSealTransactions = "seal an epoch after `N` transactions"
+	flagSealMiB          = "seal an epoch after `N` MiB of entries"
+
 	flagListen = "`ADDR` to listen on"
 )

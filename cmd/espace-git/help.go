@@ -32,7 +32,7 @@ espace-git insert tasks 'title=buy milk'
 espace-git sync
 espace-git select tasks`},
 	"init": {"Create a space", `Makes the folder DIR with a new space in it, and its ledger on the remote. Your keys for this space are made on this
-device. It prints the recovery words once: copy them to paper. A later version's "recover" reads them.`,
+device. It prints the recovery sheet once: copy it to paper. When all your devices are lost, "recover" asks for it.`,
 		`espace-git init picnic --name Picnic --as Alice --remote git@example.org:alice/picnic.git --template todo`},
 	"invite": {"Print a join link", `Registers an invite on the host and then prints a link. The link pins the invite's entry in the ledger and opens no
 content: once somebody has used it, the next sync of any member's device wraps the keys for that one device. On a
@@ -54,18 +54,41 @@ espace-git join picnic --as Bob --link link.txt --wait 5m`},
 and what is good is merged all the same.`, "espace-git sync --watch"},
 	"status": {"Show where this device stands", `States: active; waiting (to be let in); unwitnessed (reads; its writes wait); behind (a seal's data or an upgrade is
 missing); removed.`, ""},
-	"member":         {"Members of the space", "", ""},
-	"member list":    {"List members, their roles and devices", "", ""},
-	"member show":    {"Show one member", "", "espace-git member show Bob"},
-	"member role":    {"Raise a member's role", "Roles: owner, admin, editor, viewer. Nobody grants more than they have. This version can't take a role back; before it\nmakes an owner it asks, or wants --yes.", "espace-git member role Bob admin"},
-	"member words":   {"Print twelve words to compare with a member", `Both sides run it and compare by voice: all twelve, or nothing.`, "espace-git member words Bob"},
-	"member approve": {"Approve a member who joined by an invite that asks for it", "", "espace-git member approve Bob"},
+	"member":      {"Members of the space", "", ""},
+	"member list": {"List members, their roles and devices", "", ""},
+	"member show": {"Show one member", "", "espace-git member show Bob"},
+	"member role": {"Change a member's role", `Roles: owner, admin, editor, viewer. Nobody grants more than they have, and only owners touch owners. A lower role takes
+rights away at a seal, and closes the member's invites above it. Before it makes an owner it asks, or wants --yes.`, "espace-git member role Bob admin"},
+	"member remove": {"Remove a member", `Seals the epoch without the member and closes every way back: devices, recovery words, open invites that it made and the one
+that it came by. It lists them first. From the seal on the member writes and reads nothing new; what it could read before
+it may have copied. Its access to the host is taken away at the host.
+
+The exit code is 0 only when the removal is sealed on the host; else it is 11, with the reason.`, "espace-git member remove Bob"},
+	"member words": {"Print twelve words to compare with a member", `Both sides run it and compare by voice: all twelve, or nothing.`, "espace-git member words Bob"},
+	"member approve": {"Approve a newcomer, or a proposal by its entry", `A newcomer by its name, who joined by an invite that asks for it; what "proposals" lists by its number.`,
+		"espace-git member approve Bob\nespace-git member approve 12"},
 	"member admit":   {"Bring a newcomer's request to the host", `The request is what "join --offline" printed. It proves itself, so any member may bring it.`, "espace-git member admit request.txt"},
 	"member history": {"Give a member more of the history", "", "espace-git member history Bob all"},
 	"device":         {"Devices of the members", "", ""},
 	"device list":    {"List everybody's devices", "", ""},
 	"device add": {"Print a link for another device of your own", `Whoever uses the link acts as you: it is for your own other device only. There:  espace-git join DIR --link -
 It becomes a device of yours, not a new member, so it needs no name.`, ""},
+	"device remove": {"Remove a device", `Removes a device that is lost or stolen, with what it made: further devices, open invites, the recovery words. It lists
+them first; --keep leaves something open. An admin's device seals at once; else an admin's next sync does, and until then
+nobody wraps keys for the device.`, "espace-git device remove phone --keep recovery"},
+	"device rename": {"Give a device of yours another name", "This one, or a further one by its ID or name.", "espace-git device rename laptop"},
+	"leave": {"Leave the space", `Asks for your own removal: an admin's next sync seals it. What you wrote stays; what you have here stays readable. The last
+owner can't leave.`, ""},
+	"policy":      {"Rules about rules", "", ""},
+	"policy show": {"Print the policy", "", ""},
+	"policy set": {"Change the policy", `Owners only. What tightens is sealed. Approvals can be asked for device.remove, fork.resolve, invite, key.wrap, member.remove,
+member.role, policy, remote, retention, schema and upgrade; with any of them, also for the policy itself and for new admins.`,
+		"espace-git policy set --approvals member.remove=1,retention=2"},
+	"proposals": {"List what waits for approvals", "Somebody else approves by the number:  espace-git member approve ENTRY", ""},
+	"seal": {"End the epoch and begin a new one", `Admins only. A fresh secret, and a new start: tombstones and merge data go. It happens by itself by policy, and with every
+removal.`, ""},
+	"rotate": {"Change this device's encryption key", `Whoever has a copy of the old key reads nothing that is wrapped from now on. With --recovery it makes new recovery words
+instead and prints the sheet; words from before are worth nothing then.`, "espace-git rotate"},
 	"schema":       {"Tables and columns", "", ""},
 	"schema show":  {"Print the schema", "", "espace-git schema show > schema.yaml"},
 	"schema check": {"Check a schema file and list its changes", "", "espace-git schema check schema.yaml"},
@@ -91,7 +114,23 @@ espace-git import tasks - --format jsonl < tasks.jsonl`},
 	"export": {"Print a table as JSON lines or CSV", "An import reads back what is printed. In CSV an empty cell is no value, and a quoted empty cell (\"\") the empty text.", "espace-git export tasks --format csv > tasks.csv"},
 	"log": {"Show the changelog", `States: local, pushed, witnessed, sealed, parked, refused, lost. Nothing disappears silently.`,
 		`espace-git log --table tasks --member Bob --limit 20`},
-	"pending": {"Show what waits to be pushed", "", ""},
+	"receipt": {"Ask how far a write of this device has come", `States: local; pushed (the host has it); witnessed (another member has seen it); sealed (final); parked (it waits for another
+write); refused (it broke a rule); lost (a seal left it out and it could not be issued again: see conflicts).`, "espace-git receipt ID"},
+	"pending": {"Show what waits: to be pushed, or for another write", "", ""},
+	"conflicts": {"Show own writes that could not be written again after a seal", `A seal ends an epoch at what had reached the host. What came later is written again by itself; what can't be, since its row
+is gone, or a newer value is there, stands here with its values until you retry or dismiss it.`,
+		`espace-git conflicts
+espace-git conflicts retry ID`},
+	"conflicts show":    {"Show a conflict with its values", "", "espace-git conflicts show ID"},
+	"conflicts retry":   {"Write a conflict's values anew, as a new write", "", "espace-git conflicts retry ID"},
+	"conflicts dismiss": {"Forget a conflict and its values; \"all\" forgets all of them", "", "espace-git conflicts dismiss ID"},
+	"set-aside": {"Show writes of others that do not count", `What lies beyond the end of a sealed epoch is written again by its author. Until the author comes back it stands here; so does
+what a lane holds after an entry that is wrong. Adopt what an author never comes back for: its values become your own write.`,
+		`espace-git set-aside
+espace-git set-aside adopt ID`},
+	"set-aside show":    {"Show what was set aside with its values", "", "espace-git set-aside show ID"},
+	"set-aside adopt":   {"Write another's values as an own write, told as adopted", "", "espace-git set-aside adopt ID"},
+	"set-aside dismiss": {"Forget what was set aside; \"all\" forgets all of it", "", "espace-git set-aside dismiss ID"},
 	"verify": {"Verify again what is stored", `Checks signatures, hashes and roots of the ledger and of every lane; with --full also decrypts and folds everything anew
 and compares. Exit code 20 on a violation.`, "espace-git verify --full --evidence evidence.bin"},
 	"fingerprint": {"Print twelve words of the verified ledger", `Two members who compare them at the same number know that the host shows them the same history.`, "espace-git fingerprint --at 12"},

@@ -82,7 +82,7 @@ func checkURL(remote string) error {
 func (a *app) tellCreated(w io.Writer, created *space.Created, f initFlags) {
 	fmt.Fprintf(w, createdSpace, clean(f.Name), created.Space, clean(created.Dir))
 	if len(created.Recovery) > 0 {
-		fmt.Fprintf(w, recoverySheet, created.Space, sheet(created.Recovery))
+		fmt.Fprintf(w, recoverySheet, created.Sheet(f.Remote).Text())
 	}
 	if created.Resumed {
 		a.say(createdResumed)

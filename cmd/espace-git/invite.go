@@ -102,6 +102,9 @@ func (a *app) handOut(s *space.Space, inv *space.Invitation, f inviteFlags) erro
 		a.say(fmt.Sprintf(inviteTold, inv.ID, moment(inv.Expires)))
 		a.say(fmt.Sprintf(hostAdvice(inv.Host, f.deployKey), clean(inv.Host)))
 	}
+	if inv.Needs > 0 {
+		a.say(fmt.Sprintf(outcomeProposed, inv.Entry, inv.Needs))
+	}
 	if f.noWait || a.json || !seen || !a.interactive() {
 		a.say(f.later())
 		return nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -17,11 +18,12 @@ var roles = []string{"owner", "admin", "editor", "viewer"}
 func (a *app) memberVerb() *cobra.Command {
 	c := a.command("member")
 	c.AddCommand(
-		a.verb("member list", cobra.NoArgs, func([]string) error { return a.inSpace(a.memberList) }),
+		a.memberListVerb(),
 		a.memberAction("member show NAME", 1, a.memberShow),
-		a.memberAction("member role NAME ROLE", 2, a.memberRole),
+		a.memberRole(),
+		a.memberRemove(),
 		a.memberAction("member words NAME", 1, a.memberWords),
-		a.memberAction("member approve NAME", 1, a.memberApprove),
+		a.memberAction("member approve NAME|ENTRY", 1, a.memberApprove),
 		a.memberAction("member admit FILE|-", 1, a.memberAdmit),
 		a.memberAction("member history NAME all|EPOCH", 2, a.memberHistory),
 	)
@@ -34,20 +36,37 @@ func (a *app) memberAction(line string, args int, f func(*space.Space, []string)
 	})
 }
 
+func (a *app) memberListVerb() *cobra.Command {
+	var every bool
+	c := a.verb("member list", cobra.NoArgs, func([]string) error {
+		return a.inSpace(func(s *space.Space) error {
+			if every {
+				return a.memberList(s.EveryMember(a.ctx))
+			}
+			return a.memberList(s.Members(a.ctx))
+		})
+	})
+	c.Flags().BoolVar(&every, "all", false, flagEvery)
+	return c
+}
+
+// members are all who ever belonged.
 func (a *app) members(s *space.Space) ([]space.Member, error) {
-	all, err := s.Members(a.ctx)
+	all, err := s.EveryMember(a.ctx)
 	for i := range all {
 		all[i].Devices, all[i].Claims = list(all[i].Devices), list(all[i].Claims)
 	}
 	return list(all), err
 }
 
-func (a *app) memberList(s *space.Space) error {
-	all, err := a.members(s)
+func (a *app) memberList(all []space.Member, err error) error {
 	if err != nil {
 		return err
 	}
-	return a.print(all, func(w io.Writer) {
+	for i := range all {
+		all[i].Devices, all[i].Claims = list(all[i].Devices), list(all[i].Claims)
+	}
+	return a.print(list(all), func(w io.Writer) {
 		table(w, []string{"NAME", "ROLE", "STATE", "DEVICES", "MEMBER"}, mapped(all, func(m space.Member) []string {
 			return []string{m.Name, m.Role, m.State, strings.Join(mapped(m.Devices, deviceLabel), ", "), m.Member}
 		}))
@@ -66,10 +85,14 @@ func (a *app) memberShow(s *space.Space, args []string) error {
 	if err != nil {
 		return err
 	}
-	for _, m := range all {
-		if m.Name == args[0] || m.Member == args[0] {
-			return a.print(m, func(w io.Writer) { showMember(w, m) })
+	found := -1 // who belongs is meant before who was removed
+	for i, m := range all {
+		if (m.Name == args[0] || m.Member == args[0]) && (found < 0 || all[found].State == space.StateRemoved) {
+			found = i
 		}
+	}
+	if found >= 0 {
+		return a.print(all[found], func(w io.Writer) { showMember(w, all[found]) })
 	}
 	return hinted(fmt.Errorf(noMember, args[0], space.ErrNotFound), hintMembers)
 }
@@ -87,38 +110,43 @@ func showMember(w io.Writer, m space.Member) {
 	}
 }
 
-func (a *app) memberRole(s *space.Space, args []string) error {
-	role := slices.Index(roles, args[1])
+func (a *app) memberRole() *cobra.Command {
+	var o space.SealOptions
+	c := a.memberAction("member role NAME ROLE", 2, func(s *space.Space, args []string) error { return a.changeRole(s, args[0], args[1], o) })
+	c.Flags().BoolVar(&o.Now, "now", false, flagNow)
+	return c
+}
+
+func (a *app) changeRole(s *space.Space, name, to string, o space.SealOptions) error {
+	role := slices.Index(roles, to)
 	if role < 0 {
-		return usagef(hintRoles, badRole, args[1])
+		return usagef(hintRoles, badRole, to)
 	}
-	now, err := a.roleOf(s, args[0])
-	switch has := slices.Index(roles, now); {
+	now, err := a.roleOf(s, name)
+	switch {
 	case err != nil:
 		return err
-	case has == role:
-		a.say(fmt.Sprintf(roleSame, clean(args[0]), now))
+	case now == to:
+		a.say(fmt.Sprintf(roleSame, clean(name), now))
 		return nil
-	case has >= 0 && has < role:
-		return usagef(removeMeanwhile, lowering, args[0], now)
 	case role == 0:
-		err = a.confirm(fmt.Sprintf(questionOwner, clean(args[0])), needsYes)
+		err = a.confirm(fmt.Sprintf(questionOwner, clean(name)), needsYes)
 	}
 	if err != nil {
 		return err
 	}
-	if err := s.SetRole(a.ctx, args[0], args[1]); err != nil {
+	done, err := s.ChangeRole(a.ctx, name, to, o)
+	if err != nil {
 		return memberHint(err)
 	}
-	a.say(fmt.Sprintf(roleChanged, clean(args[0]), clean(args[1])))
-	return nil
+	return a.came(done, fmt.Sprintf(roleChanged, clean(name), clean(to)))
 }
 
 // roleOf is the role of the one member of that name; empty if the SDK is to say why there is none.
 func (a *app) roleOf(s *space.Space, name string) (role string, err error) {
 	all, err := a.members(s)
 	for _, m := range all {
-		if m.Name != name && m.Member != name {
+		if m.Name != name && m.Member != name || m.State == space.StateRemoved {
 			continue
 		}
 		if role != "" {
@@ -151,7 +179,15 @@ func (a *app) memberWords(s *space.Space, args []string) error {
 	})
 }
 
+// memberApprove takes a newcomer's name, or the number of a proposal's entry.
 func (a *app) memberApprove(s *space.Space, args []string) error {
+	if entry, err := strconv.ParseUint(args[0], 10, 53); err == nil {
+		o, err := s.Approve(a.ctx, entry)
+		if err != nil {
+			return hintFor(err, space.ErrNotFound, hintProposals)
+		}
+		return a.came(o, fmt.Sprintf(approvedEntry, entry))
+	}
 	if err := s.ApproveMember(a.ctx, args[0]); err != nil {
 		return memberHint(err)
 	}
@@ -179,9 +215,9 @@ func (a *app) memberAdmit(s *space.Space, args []string) error {
 }
 
 func (a *app) memberHistory(s *space.Space, args []string) error {
-	if _, err := s.SetHistory(a.ctx, args[0], args[1]); err != nil {
+	o, err := s.SetHistory(a.ctx, args[0], args[1])
+	if err != nil {
 		return usageHint(hintFor(err, space.ErrNotFound, hintMembers), "give all, or the number of an epoch")
 	}
-	a.say(fmt.Sprintf(historyGiven, clean(args[0]), clean(args[1])))
-	return nil
+	return a.came(o, fmt.Sprintf(historyGiven, clean(args[0]), clean(args[1])))
 }

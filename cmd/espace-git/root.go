@@ -32,9 +32,9 @@ func (a *app) root() *cobra.Command {
 			a.insertVerb(), a.getVerb(), a.selectVerb(), a.updateVerb(), a.deleteVerb(), a.sqlVerb(), a.watchVerb(),
 			a.importVerb(), a.exportVerb(), a.schemaVerb(),
 		}},
-		{"together", groupTogether, []*cobra.Command{a.syncVerb(), a.statusVerb(), a.logVerb(), a.pendingVerb()}},
-		{"people", groupPeople, []*cobra.Command{a.memberVerb(), a.deviceVerb()}},
-		{"trust", groupTrust, []*cobra.Command{a.verifyVerb(), a.fingerprintVerb(), a.allowedSignersVerb(), a.unlockVerb(), a.lockVerb(), a.doctorVerb()}},
+		{"together", groupTogether, []*cobra.Command{a.syncVerb(), a.statusVerb(), a.logVerb(), a.receiptVerb(), a.pendingVerb(), a.conflictsVerb(), a.setAsideVerb()}},
+		{"people", groupPeople, []*cobra.Command{a.memberVerb(), a.deviceVerb(), a.leaveVerb(), a.policyVerb(), a.proposalsVerb()}},
+		{"trust", groupTrust, []*cobra.Command{a.verifyVerb(), a.fingerprintVerb(), a.allowedSignersVerb(), a.sealVerb(), a.rotateVerb(), a.unlockVerb(), a.lockVerb(), a.doctorVerb()}},
 		{"host", groupHost, []*cobra.Command{a.remoteVerb(), a.healVerb(), a.hostVerb(), a.hookVerb()}},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})

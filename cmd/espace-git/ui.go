@@ -12,10 +12,7 @@ const (
 
 	recoverySheet = `
 RECOVERY SHEET. Copy it to paper now: it is shown once, and stored nowhere.
-They are for the day when every device is lost: a later version's "recover" reads them, this one does not yet.
-Until then a second device is what helps (device add). Whoever has the words is you.
-
-  space %s
+It is for the day when every device is lost:  espace-git recover DIR . Whoever has the words is you.
 
 %s
 
@@ -42,6 +39,10 @@ Until then a second device is what helps (device add). Whoever has the words is 
 	inviteDone    = "The newcomer is in."
 	inviteRevoked = "Invite %s is closed."
 
+	conflictRetried = "Written anew: espace-git receipt %s"
+	adoptedTold     = "It is your own write now, told as adopted: espace-git receipt %s"
+	dismissedTold   = "Dismissed %s."
+
 	syncSummary  = "fetched %d, pushed %d, refused %d\n"
 	syncLetIn    = "let in: %s\n"
 	pendingCount = "%d waiting to be pushed"
@@ -53,7 +54,28 @@ Until then a second device is what helps (device add). Whoever has the words is 
 	approved     = "%s is approved."
 	admitted     = "The join is on the host; the next  espace-git sync  of any member lets the newcomer in."
 	historyGiven = "%s may read from %s on."
-	wordsMeaning = "Compare all twelve by voice. If one differs, you do not see the same ledger."
+
+	approvedEntry    = "Entry %d is approved and in force."
+	outcomeSealed    = " Sealed: ledger entry %d, epoch %d."
+	outcomeRequested = "Asked for in ledger entry %d. It takes effect with the next sync of an admin's device, which seals it."
+	outcomeProposed  = "Proposed in ledger entry %[1]d: it waits for %[2]d approvals of others, who run  espace-git member approve %[1]d"
+	left             = "You have left."
+	rotated          = "This device has a new encryption key; the old one is destroyed."
+	sealedEpoch      = "Epoch %d is open, by ledger entry %d.\n"
+	sealedShort      = "the host did not show all that others had seen; its author issues the rest again: %s"
+	policySet        = "The policy is in force."
+	noneAsked        = "none"
+	deviceRenamed    = "The device is called %s now."
+
+	closing         = "Removing %s closes:"
+	closingDevice   = "  device    %s %s"
+	closingInvite   = "  invite    %s %s"
+	closingRecovery = "  recovery  the words on paper"
+	closingKeep     = "What of it is to stay, name with --keep ID."
+	removedName     = "Removed %s."
+	removalAchieves = "From the seal on nothing that was removed writes, nor reads what is written from then on.\nWhat it could read before it may have copied: that stays readable to whoever has it."
+	removalAtHost   = "One step remains, at the host %s : take away the collaborator's access, or the deploy key.\nUntil then the host still serves what is encrypted, and pushes there cost others time."
+	wordsMeaning    = "Compare all twelve by voice. If one differs, you do not see the same ledger."
 
 	schemaSame    = "The schema is the same."
 	schemaApplied = "Applied."
@@ -100,6 +122,7 @@ var stateMeaning = map[string]string{
 	"waiting":     " (for a member's device to let you in)",
 	"unwitnessed": " (you can read; what you write is pushed once a member has signed the ledger with you in it)",
 	"behind":      " (what a seal needs, or an upgrade, is missing)",
+	"leaving":     " (an admin's next sync takes you out)",
 	"removed":     " (you no longer belong to this space)",
 }
 
@@ -125,7 +148,9 @@ const (
 	questionUnlock     = "Passphrase:"
 	questionNew        = "New passphrase:"
 	questionAgain      = "Again:"
-	questionOwner      = "Make %s an owner? This version can't take it back. [yes/no]"
+	questionOwner      = "Make %s an owner? Owners can do everything that you can, to you too. [yes/no]"
+	questionRemove     = "Remove %s? [yes/no]"
+	questionLeave      = "Leave this space? Only an invite brings you back. [yes/no]"
 	explainPassphrase  = "Your keys for all spaces are kept under one passphrase. There is no way to reset it."
 )
 
@@ -140,8 +165,10 @@ const (
 	noKeys                = "there are no keys of yours in %s"
 	noTerminal            = "there is no terminal to ask: %s"
 	notConfirmed          = "nothing was changed"
-	needsYes              = "an owner can't be made less in this version, and there is no terminal to ask"
-	lowering              = "making %s less than %s is not built in this version"
+	needsYes              = "an owner can do everything, and there is no terminal to ask"
+	needsYesFlag          = "there is no terminal to ask"
+	notRemovedYet         = "nothing was removed: %w"
+	badApprovals          = "--approvals: %q is not of the form KIND=N"
 	emptyAnswer           = "the answer is empty"
 	emptyPassphrase       = "the passphrase is empty"
 	passphrasesDiffer     = "the passphrases differ"
@@ -179,6 +206,9 @@ const (
 	schemaNarrows = "this schema takes something away, which this version can't do yet"
 	badColumns    = "--columns: %q is empty or given twice"
 	noSuchTopic   = "there is no command or topic %q"
+
+	noConflict = "there is no conflict %q: %w"
+	noAside    = "nothing is set aside as %q: %w"
 
 	verifyFailed = "%d problems were found: %w"
 	badAt        = "--at: %q is no number of a ledger entry"
@@ -222,9 +252,17 @@ const (
 	hintAuth           = "log in to the host as for git; try  git ls-remote URL"
 	hintUnreachable    = "rows that you write stay here and are pushed later by  espace-git sync ; what concerns members or the schema needs the host"
 	hintViolation      = "what was verified before stands, and the evidence is kept:  espace-git verify --full --evidence FILE"
+	hintConflicts      = "espace-git conflicts"
+	hintAside          = "espace-git set-aside"
+	hintReceipts       = "IDs of writes:  espace-git log --json"
 	hintInvites        = "espace-git invite list"
 	hintMembers        = "espace-git member list"
 	hintTables         = "espace-git schema show"
+	hintDevices        = "espace-git device list"
+	hintProposals      = "espace-git proposals"
+	hintPolicy         = "espace-git policy set --approvals member.remove=1   (kinds: those of  espace-git policy set --help )"
+	hintNotSealed      = "it counts when it is sealed on the host: an admin's sync does that, once enough have approved"
+	hintRemoveAgain    = "it is not in force: try again, and meanwhile take the access away at the host"
 	hintRequest        = "give the file that  espace-git join --offline  printed"
 	hintTemplate       = "the templates are todo, chat and notes"
 	hintDuration       = "like 30m, 12h, 7d or 2w"
@@ -248,17 +286,14 @@ const (
 
 // notBuilt are commands that are agreed and are not there yet, each with what to do meanwhile.
 var notBuilt = map[string]string{
-	"seal": seeStatus, "rotate": seeStatus, "shred": seeStatus, "retention": seeStatus, "fork": seeStatus,
-	"leave": removeMeanwhile, "member remove": removeMeanwhile, "member verify": "espace-git member words NAME",
-	"device remove": removeMeanwhile, "device rename": "espace-git device list",
-	"recover": "keep the recovery sheet: a later version reads it", "identity": "espace-git member words NAME",
-	"conflicts": "espace-git log --refused", "set-aside": "espace-git status",
+	"shred": seeStatus, "retention": seeStatus, "fork": seeStatus,
+	"member verify": "espace-git member words NAME",
+	"recover":       "keep the recovery sheet: a later version reads it", "identity": "espace-git member words NAME",
 	"action": "espace-git insert --help", "list": "espace-git schema show", "text": "espace-git schema show", "file": "espace-git schema show",
 	"git": seeStatus, "serve": seeStatus, "hook install": "espace-git hook pre-receive --help",
 	"merge-driver": seeStatus, "filter-process": seeStatus, "textconv": seeStatus, "protect": seeStatus,
 }
 
 const (
-	seeStatus       = "espace-git --help   (shows what this version has)"
-	removeMeanwhile = "until then, found another space with the others, and take the push rights on the host away"
+	seeStatus = "espace-git --help   (shows what this version has)"
 )
