@@ -160,7 +160,7 @@ func changeWords(d schema.Difference) []string {
 	for _, c := range d.Changes {
 		words := c.Words
 		if c.Narrows {
-			words += " (narrows: needs a seal)"
+			words += " (narrows: seals the epoch)"
 		}
 		out = append(out, words)
 	}
@@ -168,22 +168,48 @@ func changeWords(d schema.Difference) []string {
 }
 
 // ApplySchema puts a new schema into the ledger. One that changes nothing is left
-// alone; one that takes something away needs a seal.
+// alone; one that takes something away seals the epoch, so that it is in force exactly
+// from the cut on.
 func (s *Space) ApplySchema(ctx context.Context, yaml []byte) (changes []string, err error) {
-	if changes, err = s.CheckSchema(ctx, yaml); err != nil || len(changes) == 0 {
-		return changes, err
+	var before *schema.Schema
+	var after *schema.Schema
+	err = s.withSchema(ctx, func(now *schema.Schema) (err error) {
+		before = now
+		after, err = parseSchema(before, yaml)
+		return err
+	})
+	if err != nil {
+		return nil, err
 	}
-	_, err = s.propose(ctx, func(r *round) (membership.Draft, map[string][]byte, error) {
+	d := schema.Diff(before, after)
+	if changes = changeWords(d); len(changes) == 0 {
+		return changes, nil
+	}
+	entry := func(r *round) (*membership.SchemaBody, map[string][]byte, error) {
 		before, _ := r.v.Schema()
 		after, err := parseSchema(before, yaml)
 		if err != nil {
-			return membership.Draft{}, nil, err
-		}
-		if d := schema.Diff(before, after); d.Narrows() {
-			return membership.Draft{}, nil, usage("this schema takes something away, which needs a seal; this version makes none yet:\n%s", d)
+			return nil, nil, err
 		}
 		encoded, err := after.Encode()
-		return membership.Draft{Body: &membership.SchemaBody{Widens: true}}, map[string][]byte{membership.ItemSchema: encoded}, err
+		return &membership.SchemaBody{Widens: !schema.Diff(before, after).Narrows()}, map[string][]byte{membership.ItemSchema: encoded}, err
+	}
+	if d.Narrows() {
+		_, err = s.sealWith(ctx, SealOptions{}, func(r *round) (membership.Body, map[string][]byte, error) {
+			body, values, err := entry(r)
+			if err == nil {
+				body.Widens = false // somebody may have been faster: a seal does no harm
+			}
+			return body, values, err
+		})
+		return changes, err
+	}
+	_, err = s.propose(ctx, func(r *round) (membership.Draft, map[string][]byte, error) {
+		body, values, err := entry(r)
+		if err == nil && !body.Widens {
+			err = join(ErrConflict, errors.New("the schema changed meanwhile: look at it again"))
+		}
+		return membership.Draft{Body: body}, values, err
 	})
 	return changes, err
 }

@@ -1,6 +1,7 @@
 package space_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/espace-git/espace-git/space"
@@ -75,5 +76,38 @@ func TestJoinByCheckpoint(t *testing.T) {
 	same(t, 4, carol, alice, bob)
 	if carol.epoch() != 2 || carol.digest() != bob.digest() {
 		t.Errorf("carol is in epoch %d; same digest: %v", carol.epoch(), carol.digest() == bob.digest())
+	}
+}
+
+// What was written under a schema that a seal narrowed, and no cut covers, is not lost:
+// its author has it among the conflicts.
+func TestNarrowingSchema(t *testing.T) {
+	_, alice, bob := two(t)
+	wider := strings.Replace(tasks, "tables:\n", "tables:\n  chairs:\n    columns:\n      kind: {type: text}\n", 1)
+	if _, err := alice.s.ApplySchema(t.Context(), []byte(wider)); err != nil {
+		t.Fatal(err)
+	}
+	same(t, 3, alice, bob)
+	for _, kind := range []string{"stool", "bench"} {
+		if _, err := bob.s.Insert(t.Context(), "chairs", space.Row{"kind": kind}); err != nil {
+			t.Fatal(err)
+		}
+		if kind == "stool" {
+			bob.sync()
+		}
+	}
+	if _, err := alice.s.ApplySchema(t.Context(), []byte(tasks)); err != nil {
+		t.Fatal(err)
+	}
+	same(t, 3, bob, alice)
+	if alice.digest() != bob.digest() {
+		t.Error("the digests differ")
+	}
+	conflicts, err := bob.s.Conflicts(t.Context())
+	if err != nil || len(conflicts) != 1 || !conflicts[0].Whole {
+		t.Errorf("conflicts of bob: %+v, %v", conflicts, err)
+	}
+	if _, err := bob.s.Insert(t.Context(), "chairs", space.Row{"kind": "late"}); err == nil {
+		t.Error("a table that was removed takes rows")
 	}
 }

@@ -92,7 +92,7 @@ instead and prints the sheet; words from before are worth nothing then.`, "espac
 	"schema":       {"Tables and columns", "", ""},
 	"schema show":  {"Print the schema", "", "espace-git schema show > schema.yaml"},
 	"schema check": {"Check a schema file and list its changes", "", "espace-git schema check schema.yaml"},
-	"schema apply": {"Change the schema", "Needs an admin. What narrows anything is refused.", "espace-git schema apply schema.yaml"},
+	"schema apply": {"Change the schema", "Needs an admin. What takes something away seals the epoch, so that it holds exactly from there on.", "espace-git schema apply schema.yaml"},
 	"insert": {"Add a row and print its ID", `Values are converted by the column's type: 3, true, 2026-03-01T12:00:00Z. With - one JSON object is read from stdin.`,
 		`espace-git insert tasks 'title=buy milk' done=false
 echo '{"title": "buy milk"}' | espace-git insert tasks -`},

@@ -68,24 +68,21 @@ func (a *app) schemaFile(name string, apply bool) error {
 		if err != nil {
 			return err
 		}
-		narrows := slices.ContainsFunc(changes, func(c string) bool { return strings.HasSuffix(c, needsSeal) })
-		err = a.print(schemaChanges{list(changes), apply}, func(w io.Writer) {
+		narrows := slices.ContainsFunc(changes, func(c string) bool { return strings.HasSuffix(c, narrowing) })
+		return a.print(schemaChanges{list(changes), apply}, func(w io.Writer) {
 			for _, c := range changes {
 				fmt.Fprintln(w, clean(c))
 			}
-			if !narrows {
-				a.say(schemaTold(len(changes), apply))
+			a.say(schemaTold(len(changes), apply))
+			if narrows && !apply {
+				a.say(schemaSeals)
 			}
 		})
-		if err == nil && narrows {
-			err = usagef(hintNarrows, schemaNarrows)
-		}
-		return err
 	})
 }
 
-// needsSeal is how the SDK marks what takes something away.
-const needsSeal = "(narrows: needs a seal)"
+// narrowing is how the SDK marks what takes something away.
+const narrowing = "(narrows: seals the epoch)"
 
 func schemaTold(changes int, applied bool) string {
 	switch {

@@ -80,6 +80,7 @@ It is for the day when every device is lost:  espace-git recover DIR . Whoever h
 	schemaSame    = "The schema is the same."
 	schemaApplied = "Applied."
 	schemaFits    = "These changes can be applied."
+	schemaSeals   = "Some of them take something away: applying them seals the epoch."
 
 	rowUpdated   = "Updated %s."
 	rowDeleted   = "Deleted %s."
@@ -201,11 +202,10 @@ const (
 	noCSVHead       = "the file is empty: its first line must name the columns"
 	badCSVHead      = "column %d of the first line has no name, or one that stands before it already"
 
-	urlPassword   = "the URL holds a password, which would stand in every join link"
-	emptySchema   = "the schema is empty"
-	schemaNarrows = "this schema takes something away, which this version can't do yet"
-	badColumns    = "--columns: %q is empty or given twice"
-	noSuchTopic   = "there is no command or topic %q"
+	urlPassword = "the URL holds a password, which would stand in every join link"
+	emptySchema = "the schema is empty"
+	badColumns  = "--columns: %q is empty or given twice"
+	noSuchTopic = "there is no command or topic %q"
 
 	noConflict = "there is no conflict %q: %w"
 	noAside    = "nothing is set aside as %q: %w"
@@ -275,7 +275,6 @@ const (
 	hintRemotes        = "espace-git remote list"
 	hintGone           = "try again later; if that host is lost for good:  espace-git remote promote %s --gone"
 	hintCredentials    = "leave the password out of the URL: git's credential helpers and ssh keys serve;  git ls-remote URL  shows whether they do"
-	hintNarrows        = "leave the lines marked \"narrows\" as they are in  espace-git schema show"
 	hintLockFile       = "if no git runs on the host, remove that file (below its refs) and run  espace-git sync  again"
 	hintAt             = "espace-git fingerprint --at 12"
 	hintHook           = "put into hooks/pre-receive:  exec espace-git hook pre-receive"
