@@ -90,11 +90,22 @@ func ParseSheet(text string) (*Sheet, error) {
 		}
 		s.Hash = m[2]
 	}
-	s.Words = sheetWord.FindAllString(sheetHead.ReplaceAllString(text, ""), 100)
-	if _, err := membership.ParseRecoveryWords(strings.Join(s.Words, " ")); err != nil {
-		return nil, join(ErrUsage, err)
+	var err error
+	s.Words, err = sheetWords(sheetWord.FindAllString(sheetHead.ReplaceAllString(text, ""), -1))
+	return s, err
+}
+
+// sheetWords are the last twelve words in a row that can be recovery words: they have
+// a checksum, and people write other things above them.
+func sheetWords(all []string) (words []string, err error) {
+	_, err = membership.ParseRecoveryWords(strings.Join(all[:min(len(all), 12)], " "))
+	for i := len(all) - 12; i >= 0; i-- {
+		words = all[i : i+12]
+		if _, bad := membership.ParseRecoveryWords(strings.Join(words, " ")); bad == nil {
+			return words, nil
+		}
 	}
-	return s, nil
+	return nil, join(ErrUsage, err)
 }
 
 // maxSheet bounds what is looked at of a text that is said to be a sheet.
