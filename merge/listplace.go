@@ -1,5 +1,7 @@
 package merge
 
+import "slices"
+
 // listPlace is one place of the list: a node of a tree whose root is the begin,
 // with the order of FugueMax (Weidner, Kleppmann: The Art of the Fugue, arXiv
 // 2305.00583). An insert makes a place, and so does a move; a place stays when
@@ -8,12 +10,11 @@ type listPlace struct {
 	dot    Dot
 	item   int32 // whose place it is while it shows; -1: nobody's any more
 	parent int32
-	left   bool  // a left child of its parent: before it
-	right  int32 // of a right child: the place that its author saw next; -1: the end
-	// Its children, as lists in their order.
-	firstLeft, firstRight, lastRight int32
-	sibling                          int32 // the next in the list that it is in; -1: the last
-	block                            *listBlock
+	left   bool    // a left child of its parent: before it
+	right  int32   // of a right child: the place that its author saw next; -1: the end
+	before []int32 // its left children in their order
+	behind []int32 // its right children in their order
+	block  *listBlock
 }
 
 // placing is a place that an operation asks for.
@@ -58,7 +59,7 @@ func (l *List) start() {
 	}
 	l.byDot, l.itemOf = map[Dot]int32{{}: 0}, map[Dot]int32{}
 	l.held, l.waiting = map[Dot]bool{}, map[Dot][]placing{}
-	l.places = []listPlace{{item: -1, parent: -1, right: -1, firstLeft: -1, firstRight: -1, lastRight: -1, sibling: -1}}
+	l.places = []listPlace{{item: -1, parent: -1, right: -1}}
 	l.places[0].block = l.order.begin()
 }
 
@@ -74,8 +75,7 @@ func (l *List) missing(at *ListAt) (Dot, bool) {
 
 func (l *List) integrate(p *placing) {
 	k := int32(len(l.places))
-	n := listPlace{dot: p.Dot(), item: -1, parent: l.byDot[p.at.Parent], left: p.at.Left, right: -1,
-		firstLeft: -1, firstRight: -1, lastRight: -1, sibling: -1}
+	n := listPlace{dot: p.Dot(), item: -1, parent: l.byDot[p.at.Parent], left: p.at.Left, right: -1}
 	if !p.at.Right.IsZero() {
 		n.right = l.byDot[p.at.Right]
 	}
@@ -89,58 +89,51 @@ func (l *List) integrate(p *placing) {
 // behind.
 func (l *List) hang(k int32) (after int32) {
 	n := &l.places[k]
-	parent := &l.places[n.parent]
-	first := &parent.firstRight
+	kids := &l.places[n.parent].behind
 	if n.left {
-		first = &parent.firstLeft
+		kids = &l.places[n.parent].before
 	}
-	before := int32(-1)
-	next := *first
-	for next >= 0 && l.siblings(next, k) {
-		before, next = next, l.places[next].sibling
-	}
-	n.sibling = next
-	if before >= 0 {
-		l.places[before].sibling = k
-	} else {
-		*first = k
-	}
-	if !n.left && next < 0 {
-		parent.lastRight = k
-	}
+	i, _ := slices.BinarySearchFunc(*kids, k, l.siblings)
+	*kids = slices.Insert(*kids, i, k)
 	switch {
-	case before >= 0:
-		return l.last(before)
+	case i > 0:
+		return l.last((*kids)[i-1])
 	case !n.left:
 		return n.parent
-	case next >= 0:
-		return l.prev(l.first(next))
+	case len(*kids) > 1:
+		return l.prev(l.first((*kids)[1]))
 	}
 	return l.prev(n.parent)
 }
 
-// siblings says whether a stands before b: left children by their names; right
-// children by their right origins, the one furthest right first, then by their
-// names. Both right origins are in the order already, so this never changes.
-func (l *List) siblings(a, b int32) bool {
+// siblings orders two children on one side: left ones by their names; right ones
+// by their right origins, the one furthest right first, then by their names. Both
+// right origins are in the order already, so this never changes.
+func (l *List) siblings(a, b int32) int {
 	x, y := &l.places[a], &l.places[b]
-	if !x.left && x.right != y.right {
-		return l.before(y.right, x.right)
+	switch {
+	case x.left || x.right == y.right:
+		return x.dot.Compare(y.dot)
+	case l.before(y.right, x.right):
+		return -1
 	}
-	return x.dot.Compare(y.dot) < 0
+	return 1
 }
 
 // last is the last place of the tree below one.
 func (l *List) last(k int32) int32 {
-	for l.places[k].lastRight >= 0 {
-		k = l.places[k].lastRight
+	for {
+		kids := l.places[k].behind
+		if len(kids) == 0 {
+			return k
+		}
+		k = kids[len(kids)-1]
 	}
-	return k
 }
 
 func (l *List) first(k int32) int32 {
-	for l.places[k].firstLeft >= 0 {
-		k = l.places[k].firstLeft
+	for len(l.places[k].before) > 0 {
+		k = l.places[k].before[0]
 	}
 	return k
 }
@@ -148,7 +141,7 @@ func (l *List) first(k int32) int32 {
 // after says how to ask for the place right behind one.
 func (l *List) after(k int32) ListAt {
 	next := l.next(k)
-	if l.places[k].firstRight >= 0 {
+	if len(l.places[k].behind) > 0 {
 		return ListAt{Parent: l.places[next].dot, Left: true}
 	}
 	if next < 0 {
