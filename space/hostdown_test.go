@@ -96,7 +96,7 @@ func TestHostDownInPush(t *testing.T) {
 		if err != nil || st.Pending != 0 {
 			t.Errorf("%d writes of alice wait, %v", st.Pending, err)
 		}
-		log, err := bob.s.Log(t.Context(), space.LogQuery{})
+		log, err := bob.s.Log(t.Context(), space.LogQuery{Writes: true})
 		if err != nil || len(log) != 2 {
 			t.Errorf("bob's changelog has %d lines: %v, %v", len(log), log, err)
 		}

@@ -1,6 +1,7 @@
 package space
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -137,4 +138,25 @@ func (r *round) uncovered(own []*unsealedTx) (out []*unsealedTx, err error) {
 		}
 	}
 	return out, nil
+}
+
+// waiting is what of the journal is not on the host: what waits to be pushed, and
+// what is parked.
+func (r *round) waiting() ([]view.JournalRow, error) {
+	rows, err := r.pending()
+	if err != nil {
+		return nil, err
+	}
+	for pair, err := range r.v.Each(bucketParked, nil) {
+		if err != nil {
+			return nil, err
+		}
+		row, err := r.v.Journal([16]byte(pair.Key))
+		if err != nil {
+			return nil, err
+		}
+		rows = append(rows, row)
+	}
+	slices.SortFunc(rows, func(a, b view.JournalRow) int { return cmp.Compare(a.Seq, b.Seq) })
+	return rows, nil
 }

@@ -98,6 +98,7 @@ type LogQuery struct {
 	Table   string
 	Member  string
 	Refused bool // only what had no effect
+	Writes  bool // no entries of the ledger
 	Limit   int
 }
 
@@ -107,17 +108,18 @@ type LogEntry struct {
 	Member  string    `json:"member"` // ID
 	Name    string    `json:"name"`   // of the member
 	Device  string    `json:"device"`
-	Kind    string    `json:"kind"`    // insert, update, delete, several
-	Summary string    `json:"summary"` // which tables, how many operations; of a refused one the reason
-	State   string    `json:"state"`   // local, pushed, witnessed, sealed, parked, refused, lost
-	ID      string    `json:"id"`      // of the transaction
+	Kind    string    `json:"kind"`             // insert, update, delete, several, an action's name, "adopt"; of the ledger the entry's kind
+	Summary string    `json:"summary"`          // which tables, how many operations; of a refused one the reason
+	State   string    `json:"state"`            // local, pushed, witnessed, sealed, parked, refused, lost
+	ID      string    `json:"id"`               // of the transaction; none of the ledger
+	Reason  string    `json:"reason,omitempty"` // why it is parked, refused or lost
 }
 
 // Log is the changelog, newest first.
 func (s *Space) Log(ctx context.Context, q LogQuery) ([]LogEntry, error) {
 	out := []LogEntry{}
 	err := s.look(ctx, func(r *round) error {
-		f := view.LogFilter{Refused: q.Refused, Limit: q.Limit}
+		f := view.LogFilter{Refused: q.Refused, Limit: q.Limit, Writes: q.Writes}
 		if q.Member != "" {
 			m, err := findMember(r.v, r.roster(), q.Member)
 			if err != nil {
@@ -143,11 +145,12 @@ func (s *Space) Log(ctx context.Context, q LogQuery) ([]LogEntry, error) {
 	return out, err
 }
 
-// Pending lists the transactions that are not on the host yet, oldest first.
+// Pending lists the transactions that are not on the host yet, oldest first: those
+// that the next sync pushes, and those that are parked, with what they wait for.
 func (s *Space) Pending(ctx context.Context) ([]LogEntry, error) {
 	out := []LogEntry{}
 	err := s.look(ctx, func(r *round) error {
-		rows, err := r.pending()
+		rows, err := r.waiting()
 		if err != nil {
 			return err
 		}
@@ -173,8 +176,14 @@ func (r *round) logEntries(f view.LogFilter) ([]LogEntry, error) {
 }
 
 func (r *round) logEntry(row view.LogRow) LogEntry {
-	return LogEntry{
+	e := LogEntry{
 		Time: time.UnixMilli(merge.Millis(row.Time)).UTC(), Member: row.Member.String(), Name: memberName(r.v, row.Member), Device: row.Device.String(),
-		Kind: row.Kind, Summary: r.summary(row), State: row.State.String(), ID: wire.Short(row.TxID),
+		Kind: row.Kind, State: row.State.String(), Reason: row.Reason,
 	}
+	if row.Number == 0 && row.TxID == [16]byte{} {
+		e.Summary = r.ledgerSummary(row)
+		return e
+	}
+	e.Summary, e.ID = r.summary(row), wire.Short(row.TxID)
+	return e
 }

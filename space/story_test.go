@@ -148,7 +148,7 @@ func TestTwoPeopleShareATable(t *testing.T) {
 	if got := alice.rows(); len(got) != 2 || got[0]["title"] != "buy oat milk" || got[0]["done"] != true {
 		t.Errorf("alice has %v", got)
 	}
-	log, err := alice.s.Log(t.Context(), space.LogQuery{})
+	log, err := alice.s.Log(t.Context(), space.LogQuery{Writes: true})
 	if err != nil || len(log) != 4 {
 		t.Errorf("log %v, err %v", log, err)
 	}

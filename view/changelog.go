@@ -66,6 +66,7 @@ type LogFilter struct {
 	Member  wire.MemberID
 	Device  wire.DeviceID
 	Refused bool // only Refused and Lost
+	Writes  bool // only transactions, no events of the ledger
 	States  []State
 	Before  uint64 // only lines with a smaller Seq, for the next page
 	Limit   int
@@ -101,6 +102,9 @@ func (f LogFilter) compile() (query string, args []any) {
 	}
 	if f.Refused {
 		where = append(where, "state >= 4 AND state IN (5, 6)")
+	}
+	if f.Writes {
+		where = append(where, "txid <> zeroblob(16)")
 	}
 	if len(f.States) > 0 {
 		var in []string

@@ -27,6 +27,7 @@ func (a *app) logVerb() *cobra.Command {
 	flags.StringVar(&q.Table, "table", "", flagLogTable)
 	flags.StringVar(&q.Member, "member", "", flagLogMember)
 	flags.BoolVar(&q.Refused, "refused", false, flagLogRefused)
+	flags.BoolVar(&q.Writes, "writes", false, "only writes, no entries of the ledger")
 	flags.IntVar(&q.Limit, "limit", 0, flagLogLimit)
 	return c
 }
