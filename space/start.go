@@ -14,6 +14,7 @@ import (
 	"github.com/espace-git/espace-git/membership"
 	"github.com/espace-git/espace-git/merge"
 	"github.com/espace-git/espace-git/seal"
+	"github.com/espace-git/espace-git/view"
 )
 
 // start gives a device that has no state yet the one that the open epoch began with:
@@ -126,34 +127,89 @@ func (st *starting) offered(host *display) (out []offer) {
 	return out
 }
 
-// readOffer finds the newest commit of the device on its ref that has a manifest.
+// maxOffers bounds how many commits of one device are looked at for a checkpoint.
+const maxOffers = 100
+
+// readOffer finds the newest commit of the device on its ref that has a manifest. The
+// tree of the last commit has all pages: those before it only carry them.
 func (r *round) readOffer(d membership.Device, tip wire.ObjectID) (o offer, err error) {
 	commits, err := r.s.repo.Commits([]wire.ObjectID{tip}, nil, maxCommits)
 	if err != nil {
 		return o, err
 	}
-	o = offer{author: d, pages: map[wire.Hash]wire.ObjectID{}}
 	err = fmt.Errorf("there is no checkpoint on it")
-	for _, c := range commits {
-		if _, bad := r.verified(c, chain.State, func(id wire.DeviceID) (membership.Device, bool) { return d, id == d.ID }); bad != nil {
-			continue
-		}
-		files, bad := r.stateFiles(c.Tree)
+	looked := 0
+	for _, c := range slices.Backward(commits) {
+		v, bad := r.verified(c, chain.State, func(id wire.DeviceID) (membership.Device, bool) { return d, id == d.ID })
 		if bad != nil {
 			continue
 		}
-		for name, id := range files {
-			if hash, bad := wire.ParseHash(path.Base(name)); bad == nil {
-				o.pages[hash] = id
-			}
+		if looked++; looked > maxOffers {
+			break
 		}
-		if id, ok := files[manifestFile]; ok {
-			if o.box, bad = r.s.repo.Blob(id, wire.MaxEntry); bad == nil {
-				o.raw, err = c.Raw, nil
+		if o, bad = r.offerIn(d, c, v); bad == nil {
+			return o, nil
+		}
+		err = bad
+	}
+	return o, err
+}
+
+// offerIn is the checkpoint in a commit, if its files are the ones that were signed.
+func (r *round) offerIn(d membership.Device, c gitstore.CommitRef, v chain.Verified) (o offer, err error) {
+	files, err := r.stateFiles(c.Tree)
+	if err != nil {
+		return o, err
+	}
+	manifest, ok := files[manifestFile]
+	if !ok {
+		return o, fmt.Errorf("commit %.10s has no manifest", c.ID)
+	}
+	o = offer{author: d, raw: c.Raw, pages: map[wire.Hash]wire.ObjectID{}}
+	if o.box, err = r.s.repo.Blob(manifest, wire.MaxEntry); err != nil {
+		return o, err
+	}
+	sums := map[string]wire.Hash{manifestFile: wire.Sum(o.box)}
+	for name, id := range files {
+		if hash, bad := wire.ParseHash(path.Base(name)); bad == nil {
+			o.pages[hash], sums[name] = id, hash // what is in it is checked when it is read
+		}
+	}
+	return o, r.stateSigned(c, v, files, sums)
+}
+
+// stateSigned compares what a commit adds with what its signature covers by SHA-256:
+// a tree is named by SHA-1 only. Somebody may have put a copy below it, so that all of
+// it may count as added.
+func (r *round) stateSigned(c gitstore.CommitRef, v chain.Verified, files map[string]wire.ObjectID, sums map[string]wire.Hash) error {
+	if chain.AddsHashOf(sums) == *v.Adds {
+		return nil
+	}
+	if len(c.Parents) > 0 {
+		for name, id := range r.stateBelow(c.Parents[0]) {
+			if files[name] == id {
+				delete(sums, name)
 			}
 		}
 	}
-	return o, err
+	if chain.AddsHashOf(sums) != *v.Adds {
+		return errors.New("its files are not the ones that were signed")
+	}
+	return nil
+}
+
+// stateBelow lists what a parent's tree holds; nothing if it is no commit of a state.
+func (r *round) stateBelow(parent wire.ObjectID) map[string]wire.ObjectID {
+	raw, err := r.s.repo.CommitBytes(parent)
+	if err != nil {
+		return nil
+	}
+	tree, err := gitstore.CommitTree(raw)
+	if err != nil {
+		return nil
+	}
+	files, _ := r.stateFiles(tree)
+	return files
 }
 
 func (r *round) stateFiles(tree wire.ObjectID) (map[string]wire.ObjectID, error) {
@@ -206,9 +262,15 @@ func (st *starting) take(o offer) (taken bool, err error) {
 		}
 		return false, nil
 	}
+	if u.Bytes() > maxState {
+		return bad(fmt.Errorf("%w: a state of %d bytes, limit %d", checkpoint.ErrTooBig, u.Bytes(), uint64(maxState)))
+	}
 	im := &importing{r: r, opening: st.opening, items: map[uint64]membership.Items{}}
 	m, err := im.read(u, o)
-	if errors.Is(err, checkpoint.ErrWrong) || errors.Is(err, errDirectory) {
+	if wrongState(err) {
+		if err := im.undo(); err != nil {
+			return false, err
+		}
 		return bad(err)
 	}
 	if errors.Is(err, seal.ErrWrongBytes) || errors.Is(err, gitstore.ErrNotFound) {
@@ -219,6 +281,15 @@ func (st *starting) take(o offer) (taken bool, err error) {
 		return false, err
 	}
 	return true, im.begin(m, o)
+}
+
+// maxState bounds the state of an epoch, as long as its records are.
+const maxState = 64 << 30
+
+// wrongState: the fault is its author's, who made what no honest device makes. What the
+// own disk or the host did is not.
+func wrongState(err error) bool {
+	return errors.Is(err, checkpoint.ErrWrong) || errors.Is(err, errDirectory) || errors.Is(err, wire.ErrMalformed) || errors.Is(err, view.ErrSchema)
 }
 
 // others says that enough members endorse another state than this one.
@@ -236,8 +307,6 @@ type importing struct {
 	r       *round
 	opening membership.Opening
 	items   map[uint64]membership.Items
-	schema  bool
-	empty   bool
 }
 
 var errDirectory = errors.New("its directory is not what members signed")
@@ -315,6 +384,22 @@ func (im *importing) directory(key, value []byte) error {
 	return nil
 }
 
+// undo takes back what a checkpoint brought that turned out to be wrong. Names stay,
+// since each matched its signed entry.
+func (im *importing) undo() error {
+	v := im.r.v
+	im.r.schemas = nil
+	for _, bucket := range []string{bucketSealed, bucketItem} {
+		if err := clearBucket(v, bucket, nil); err != nil {
+			return err
+		}
+	}
+	if err := clearBucket(v, bucketName, []byte{nameSchema}); err != nil {
+		return err
+	}
+	return errors.Join(v.ClearRows(), v.Delete(bucketMeta, []byte("items")))
+}
+
 // direct writes the names and the schema of the directory.
 func (im *importing) direct() error {
 	r := im.r
@@ -330,6 +415,9 @@ func (im *importing) direct() error {
 	}
 	if err := putValue(r.v, bucketMeta, []byte("items"), im.opening.At+1); err != nil {
 		return err
+	}
+	if _, err := r.pageCut(); err != nil || len(r.schemas) == 0 {
+		return fmt.Errorf("%w: without the page-cut key and a schema nobody can go on from it", errDirectory)
 	}
 	if err := r.useSchema(im.opening.At); err != nil {
 		return err

@@ -1,0 +1,198 @@
+package space
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/espace-git/espace-git/chain"
+	"github.com/espace-git/espace-git/checkpoint"
+	"github.com/espace-git/espace-git/gitstore"
+	"github.com/espace-git/espace-git/internal/wire"
+	"github.com/espace-git/espace-git/membership"
+	"github.com/espace-git/espace-git/view"
+)
+
+// Findings of a hostile review of seals: what a malicious admin can do, who signs what
+// the SDK would not.
+
+func rotates(*round) (membership.Body, map[string][]byte, error) {
+	return &membership.RotateBody{}, nil, nil
+}
+
+// sealsOnly seals and does nothing after it: what follows is made by hand.
+func (p *peer) sealsOnly() {
+	p.t.Helper()
+	p.syncs()
+	if _, err := p.sealLocked(p.t.Context(), SealOptions{}, rotates); err != nil {
+		p.t.Fatalf("%s seals: %v", p.name, err)
+	}
+}
+
+// fakesBase makes p's state the one with these records, too.
+func (p *peer) fakesBase(change func(key, value []byte) ([]byte, []byte), more ...[2][]byte) {
+	p.t.Helper()
+	err := p.db.Update(p.t.Context(), func(v *view.Tx) error {
+		r, err := p.newRound(v, &SyncResult{})
+		if err != nil {
+			return err
+		}
+		var all [][2][]byte
+		err = r.eachRecord(func(key, value []byte) error {
+			if key, value = change(slices.Clone(key), slices.Clone(value)); key != nil {
+				all = append(all, [2][]byte{key, value})
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		all = append(all, more...)
+		slices.SortFunc(all, func(a, b [2][]byte) int { return slices.Compare(a[0], b[0]) })
+		cut, err := r.pageCut()
+		if err != nil {
+			return err
+		}
+		b := checkpoint.New(checkpoint.Place{Space: p.Space.id, Epoch: r.epoch().O}, cut, nil, p.Space.opts.Rand)
+		batch := p.repo.Batch()
+		for _, rec := range all {
+			if err := b.Add(rec[0], rec[1]); err != nil {
+				return err
+			}
+		}
+		built, err := b.Finish()
+		if err != nil {
+			return err
+		}
+		for _, page := range built.Pages {
+			id := batch.Blob(page.Blob)
+			if err := v.Put(bucketBlob, page.Hash[:], id[:]); err != nil {
+				return err
+			}
+		}
+		if err := batch.Flush(); err != nil {
+			return err
+		}
+		return r.storeBase(built.Manifest)
+	})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// An admin seals, publishes and endorses a state that no honest device makes. A
+// newcomer says so, and begins with the state that its inviter endorses.
+func TestReviewMalformedStateStopsNobody(t *testing.T) {
+	keep := func(key, value []byte) ([]byte, []byte) { return key, value }
+	row := func(table byte) []byte { return slices.Concat([]byte{'r', 0, 0, 0, table}, make([]byte, 15), []byte{1}) }
+	for name, fake := range map[string]func(*peer){
+		"row of no table": func(p *peer) { p.fakesBase(keep, [2][]byte{row(9), {0x80}}) },
+		"row of garbage":  func(p *peer) { p.fakesBase(keep, [2][]byte{row(1), []byte("garbage")}) },
+		"record of no kind": func(p *peer) {
+			p.fakesBase(keep, [2][]byte{[]byte("zzz"), []byte("garbage")})
+		},
+		"writer who wrote nothing": func(p *peer) {
+			p.fakesBase(keep, [2][]byte{slices.Concat([]byte{'w'}, make([]byte, 31), []byte{1}), {0x50, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}})
+		},
+		"no writers": func(p *peer) {
+			p.fakesBase(func(key, value []byte) ([]byte, []byte) {
+				if key[0] == 'w' {
+					return nil, nil
+				}
+				return key, value
+			})
+		},
+		"no page-cut key": func(p *peer) {
+			p.fakesBase(func(key, value []byte) ([]byte, []byte) {
+				if key[0] == recordItem && strings.HasSuffix(string(key), membership.ItemPageCut) {
+					return nil, nil
+				}
+				return key, value
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, alice, bob, mallory := trioOfAdmins(t)
+			alice.writes("one")
+			alice.syncs()
+			mallory.sealsOnly()
+			fake(mallory)
+			mallory.syncs()
+			bob.Sync(t.Context())
+			carol := newPeer(t, "carol")
+			carol.joins(bob, InviteOptions{})
+			for range 2 {
+				bob.Sync(t.Context())
+				alice.Sync(t.Context())
+			}
+			carol.caught("the checkpoint by mallory")
+			for range 2 {
+				carol.Sync(t.Context())
+				bob.Sync(t.Context())
+			}
+			carol.isIn(StateActive)
+			if got := carol.texts(); !slices.Equal(got, []string{"one"}) {
+				t.Errorf("carol has %q", got)
+			}
+			carol.writes("two")
+			carol.Sync(t.Context())
+			bob.Sync(t.Context())
+			if got := bob.texts(); !slices.Equal(got, []string{"one", "two"}) {
+				t.Errorf("bob has %q", got)
+			}
+		})
+	}
+}
+
+// trioOfAdmins: alice is owner, bob and mallory are admins, on one host.
+func trioOfAdmins(t *testing.T) (h bare, alice, bob, mallory *peer) {
+	t.Helper()
+	h = newBare(t)
+	alice, bob, mallory = newPeer(t, "alice"), newPeer(t, "bob"), newPeer(t, "mallory")
+	alice.founds(h.dir)
+	for _, p := range []*peer{bob, mallory} {
+		p.joins(alice, InviteOptions{})
+		alice.syncs()
+		p.syncs()
+		if err := alice.SetRole(t.Context(), p.name, "admin"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		for _, p := range []*peer{alice, bob, mallory} {
+			p.syncs()
+		}
+	}
+	return h, alice, bob, mallory
+}
+
+// The signature of a state commit covers its tree by SHA-1 only, and what it adds by
+// SHA-256. What it does not cover is not taken, and its author not accused of it.
+func TestReviewStateOfAnotherTree(t *testing.T) {
+	_, alice, bob, mallory := trioOfAdmins(t)
+	_ = bob
+	alice.writes("one")
+	alice.syncs()
+	mallory.sealsOnly()
+	mallory.cheats(func(r *round, b *gitstore.Batch, shown *display) gitstore.RefUpdate {
+		ref := r.s.refs.State(r.epoch(), r.me.Device)
+		sum := wire.Sum([]byte("something else"))
+		msg := r.message(chain.State)
+		msg.Adds = &sum
+		tree := b.Tree([]gitstore.TreeEntry{{Name: manifestFile, Mode: gitstore.ModeFile, ID: b.Blob([]byte("exchanged"))}})
+		id, err := r.commit(b, ref, wire.ObjectID{}, tree, msg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return gitstore.RefUpdate{Name: ref, New: id}
+	})
+	alice.syncs()
+	carol := newPeer(t, "carol")
+	carol.joins(alice, InviteOptions{})
+	alice.syncs()
+	if res, err := carol.Sync(t.Context()); errors.Is(err, ErrViolation) || !strings.Contains(strings.Join(res.Warnings, "\n"), "not the ones that were signed") {
+		t.Errorf("carol: %v, %q", err, res.Warnings)
+	}
+}
