@@ -205,6 +205,9 @@ func (r *round) read(ctx context.Context, host *display) error {
 	if err := r.logLedger(); err != nil {
 		return err
 	}
+	if err := r.logLedger(); err != nil {
+		return err
+	}
 	r.tellWaiting()
 	if err := r.start(host); err != nil {
 		return err
