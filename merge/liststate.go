@@ -241,7 +241,8 @@ func (r *stateReader) list(l *List) {
 		}
 		return places[i-1].dot
 	}
-	l.places, l.items = slices.Grow(l.places, len(places)), slices.Grow(l.items, len(places))
+	room := min(len(places), 1<<14)
+	l.places, l.items = slices.Grow(l.places, room), slices.Grow(l.items, room)
 	for i := range places {
 		p := &places[i]
 		at := ListAt{Parent: dots(p.parent), Left: p.right == 0}

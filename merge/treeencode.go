@@ -233,7 +233,7 @@ const (
 func (r *stateReader) tree(t *Tree) {
 	n := r.count(minTreeNode, "nodes")
 	t.node(Dot{})
-	t.nodes = slices.Grow(t.nodes, n)
+	t.nodes = slices.Grow(t.nodes, min(n, 1<<14))
 	under := make([]int, 0, n)
 	for i := 0; i < n && r.err == nil; i++ {
 		under = append(under, r.treeItem(t, n))
