@@ -52,6 +52,14 @@ func (r *Roster) evidence(e *Entry) *ForkEvidence {
 	}
 }
 
+// Dropped reports whether a place can lie on a branch that a resolve in this ledger
+// dropped: it is not of this ledger, and its number is one of that branch.
+func (r *Roster) Dropped(at wire.Position) bool {
+	return !r.Holds(at) && slices.ContainsFunc(r.dropped, func(d Dropped) bool {
+		return d.First.Number <= at.Number && at.Number <= d.Head.Number
+	})
+}
+
 // Rivals are the branches that leave this ledger before its head: what a resolve
 // has to drop. Left out are lost races that their author declared, and branches
 // that a resolve in this ledger named up to where they end.

@@ -102,19 +102,23 @@ func (s *Space) Evidence(ctx context.Context, w io.Writer) error {
 }
 
 // ledgerFork keeps both branches. An entry that its author declared lost to a
-// race is no offence.
+// race is no offence, and a branch that a resolve dropped is settled.
 func (r *round) ledgerFork(f *membership.ForkEvidence) error {
-	if f.Declared {
+	if f.Declared || f.Dropped {
 		return nil
 	}
 	text := fmt.Sprintf("the ledger has two branches at entry %d", f.Number)
 	return r.newViolation(evidence{Kind: kindFork, Text: text, Signed: [][]byte{r.ledger.envelopes[f.Number], f.Theirs.Envelope}})
 }
 
-// ledgerSplit: neither branch was verified here before.
+// ledgerSplit: neither branch was verified here before. The entries in which they part
+// are the evidence: it is told once, however long the branches grow.
 func (r *round) ledgerSplit(s *membership.Split) error {
-	text := fmt.Sprintf("the ledger has two branches at entry %d; nothing after it is applied until members' signed positions or an owner settle it", r.ledger.len())
-	e := evidence{Kind: kindFork, Text: text, Signed: rivals(s)}
+	text := fmt.Sprintf("the ledger has two branches at entry %d; nothing after it is applied until members' signed positions, an owner, or the user settles it", r.ledger.len())
+	e := evidence{Kind: kindFork, Text: text}
+	for _, b := range s.Branches {
+		e.Signed = append(e.Signed, b.Entries[0].Envelope)
+	}
 	return r.newViolation(e)
 }
 

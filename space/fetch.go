@@ -61,9 +61,21 @@ func (s *Space) patterns(ctx context.Context) (out []string, err error) {
 		if err != nil {
 			return err
 		}
-		out = s.patternsOf(me, l.roster)
-		return nil
+		out, err = s.wanted(v, me, l.roster)
+		return err
 	})
+	return out, err
+}
+
+// wanted are patternsOf, and what may tell of the branches of a ledger that is split.
+func (s *Space) wanted(v *view.Tx, me self, roster *membership.Roster) ([]string, error) {
+	out := s.patternsOf(me, roster)
+	more, err := s.splitPatterns(v, roster)
+	for _, p := range more {
+		if !slices.Contains(out, p) {
+			out = append(out, p)
+		}
+	}
 	return out, err
 }
 

@@ -94,6 +94,8 @@ type ledgerReader struct {
 	all    [][]byte               // that were judged
 	size   int                    // bytes of them
 
+	places func(*membership.Split) map[wire.DeviceID][]wire.Position // that members signed; nil: unknown
+
 	forks   []*membership.ForkEvidence
 	split   *membership.Split
 	refused []membership.Refusal
@@ -138,17 +140,35 @@ func (lr *ledgerReader) judge() {
 	}
 	lr.all = append(lr.all, batch...)
 	got := lr.ledger.roster.Read(batch)
-	lr.ledger.take(got.Roster, got.Accepted)
-	lr.forks, lr.split, lr.refused = append(lr.forks, got.Forks...), got.Split, append(lr.refused, got.Refused...)
-	if got.Split != nil {
-		// Both were met at once: an owner of both may have settled it.
-		if b, ok := got.Split.Resolved(); ok {
-			lr.ledger.take(b.Roster, b.Entries)
-			lr.split = nil
-			return
-		}
+	lr.refused = append(lr.refused, got.Refused...)
+	for lr.take(got) {
+		got = lr.ledger.roster.Read(lr.all) // what stands on the branch that counts
 	}
-	lr.batch = rivals(got.Split)
+	lr.batch = rivals(lr.split)
+}
+
+// take adds what was read; again says that a split in it was settled.
+func (lr *ledgerReader) take(got membership.Reading) (again bool) {
+	lr.ledger.take(got.Roster, got.Accepted)
+	lr.forks, lr.split = append(lr.forks, got.Forks...), got.Split
+	if got.Split == nil {
+		return false
+	}
+	b, ok := lr.settled(got.Split)
+	if ok {
+		lr.ledger.take(b.Roster, b.Entries)
+		lr.split = nil
+	}
+	return ok
+}
+
+// settled: both branches were met at once. An owner of both may have settled it, or all
+// members who belong on both, and say anything, stand on one (DESIGN 3).
+func (lr *ledgerReader) settled(s *membership.Split) (membership.Branch, bool) {
+	if b, ok := s.Resolved(); ok || lr.places == nil {
+		return b, ok
+	}
+	return s.Named(lr.places(s))
 }
 
 // rivals are the entries of all branches.
@@ -293,7 +313,7 @@ func (lr *ledgerReader) file(f ledgerFile) {
 // readLedger reads what is new on `main`, with what an earlier reading left open.
 func (r *round) readLedger(ref string, tip wire.ObjectID) error {
 	start := r.ledger.len()
-	lr := &ledgerReader{repo: r.s.repo, ledger: r.ledger, space: r.s.id, blobs: map[wire.ObjectID]bool{}}
+	lr := &ledgerReader{repo: r.s.repo, ledger: r.ledger, space: r.s.id, blobs: map[wire.ObjectID]bool{}, places: r.signedPlaces}
 	for rival, err := range r.v.Each(bucketRival, nil) {
 		if err != nil {
 			return err
@@ -344,6 +364,10 @@ func (r *round) ledgerFindings(lr *ledgerReader) error {
 	}
 	if r.split = lr.split != nil; !r.split {
 		return r.keepRivals(lr.all)
+	}
+	r.warn(hintForks)
+	if r.holdsBack(lr.split) {
+		r.hidden = "a branch of the ledger has sealed this epoch"
 	}
 	for _, envelope := range rivals(lr.split) {
 		key := wire.Sum(envelope)

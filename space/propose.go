@@ -177,8 +177,8 @@ func (s *Space) readOnce(ctx context.Context, shown *display, fn func(*round, *g
 		if err := r.read(ctx, shown); err != nil {
 			return err
 		}
-		if more = r.moreToRead(shown); more {
-			return nil
+		if more, err = r.moreToRead(shown); more || err != nil {
+			return err
 		}
 		if len(r.found) > 0 {
 			after = join(ErrViolation, errors.New(strings.Join(r.found, "; ")))

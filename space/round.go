@@ -43,6 +43,8 @@ type round struct {
 	applied  bool                     // something was folded
 	again    bool                     // it was folded before: the changelog has it already
 	branches []membership.Branch      // other branches of the ledger, that nobody settled yet
+	dropped  forked                   // what a resolve of this device drops, of the ledger on which it stood
+	shown    *display                 // what the host shows, if it was asked
 	split    bool                     // the ledger has two branches and neither was verified before
 	ownShort uint64                   // how long others saw the own lane, if longer than the host shows
 	stale    bool                     // the view holds what has no effect: it is made anew
@@ -182,6 +184,7 @@ func (r *round) moveTip(ref string, tip wire.ObjectID) error {
 // may sign the rest.
 func (r *round) read(ctx context.Context, host *display) error {
 	before := r.ledger.len()
+	r.shown = host
 	if tip, ok := host.tip(r.s.refs.Ledger); ok {
 		if err := r.readLedger(r.s.refs.Ledger, tip); err != nil {
 			return err

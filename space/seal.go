@@ -28,6 +28,10 @@ import (
 type SealOptions struct {
 	// Now does not wait for lanes of which others have seen more than the host shows.
 	Now bool
+
+	before uint64 // of a resolve that drops this entry and what stands on it; 0: none
+
+	recovers bool // the entry brings its own author
 }
 
 // Sealed is what a seal did, and what it could not do.
@@ -115,6 +119,11 @@ func (sg *sealing) attempt(ctx context.Context) error {
 			return err
 		}
 		sg.r, sg.b, sg.shown = r, b, shown
+		if n := sg.options.before; n > 0 {
+			if err := r.standBefore(ctx, n, shown); err != nil {
+				return err
+			}
+		}
 		if updates, err = sg.prepare(); err != nil {
 			return err
 		}
@@ -132,6 +141,9 @@ func (sg *sealing) attempt(ctx context.Context) error {
 	}
 	if err := sg.push(ctx, host, updates); err != nil {
 		return err
+	}
+	if sg.options.before > 0 {
+		return sg.s.db.Update(ctx, sg.readResolve)
 	}
 	return sg.s.db.Update(ctx, func(v *view.Tx) error { return sg.readBack(ctx, v, updates) })
 }
@@ -177,6 +189,8 @@ func (sg *sealing) maySeal() error {
 	switch {
 	case r.split:
 		return join(ErrViolation, fmt.Errorf("the ledger has two branches at entry %d: nothing is sealed before that is settled", r.ledger.len()))
+	case sg.options.recovers:
+		return nil
 	case !r.roster().MaySeal(r.me.Device):
 		return notPermitted("sealing: only a device of an owner or admin who stays one may draw the next secret")
 	case !r.started() || r.behind() && !r.orphan():
@@ -240,6 +254,9 @@ func (sg *sealing) cut() error {
 	sg.part.Cut.Order = chain.EmptyHead()
 	if r.orphan() {
 		return nil
+	}
+	if !r.started() {
+		return sg.shownCut()
 	}
 	cuts, err := r.closedCut()
 	if err != nil {
@@ -399,6 +416,16 @@ func (sg *sealing) keys(next wire.Epoch) (gitstore.RefUpdate, error) {
 		add[seal.WrapPath(d.Recipient, r.me.Device, 0)] = files[i]
 		sg.done.Bytes += len(files[i])
 	}
+	if paper, ok := r.roster().Paper(); ok {
+		me, _ := r.roster().Device(r.me.Device)
+		all := append(r.secretsFor(me), seal.EpochSecret{O: next.O, Secret: sg.secret})
+		file, err := seal.WrapSecrets(paper, seal.Wrap{Space: r.s.id, Secrets: all})
+		if err != nil {
+			return gitstore.RefUpdate{}, err
+		}
+		add[seal.WrapPath(paper, r.me.Device, 0)] = file
+		sg.done.Bytes += len(file)
+	}
 	adds := chain.AddsHash(add)
 	msg := r.messageIn(chain.Keys, next)
 	msg.Adds = &adds
@@ -430,7 +457,12 @@ func (r *round) hasOlder(d membership.Device) (bool, error) {
 	if _, spoke, err := r.v.Get(bucketPlace, d.ID[:]); spoke || err != nil {
 		return spoke, err
 	}
-	makers, err := r.wrappersIn(r.me.Epoch, d)
+	ended := r.me.Epoch
+	if !r.started() { // who recovers; its entry is in the ledger already
+		before, _ := r.roster().OpeningOf(r.roster().Epoch().Number - 1)
+		ended = before.Epoch
+	}
+	makers, err := r.wrappersIn(ended, d)
 	return len(makers) > 0, err
 }
 

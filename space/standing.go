@@ -2,6 +2,7 @@ package space
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/espace-git/espace-git/chain"
@@ -58,6 +59,10 @@ func (r *round) place(c chain.Verified) error {
 	d, p := c.Device, *c.Message.Ledger
 	if hash, known := r.roster().HashAt(p.Number); known && hash != p.Hash {
 		text := fmt.Sprintf("%s signed on another branch of the ledger at entry %d: there are two", r.deviceName(d), p.Number)
+		if r.knownBranch(p) {
+			r.warn("%s", text)
+			return nil
+		}
 		return r.violation(evidence{Kind: "ledger-branch", Text: text, Device: d.String(), Signed: [][]byte{c.Raw()}})
 	} else if !known {
 		return nil
@@ -67,6 +72,11 @@ func (r *round) place(c chain.Verified) error {
 		return err
 	}
 	return putValue(r.v, bucketPlace, d[:], p.Number)
+}
+
+// knownBranch: the place lies on a branch that is here as evidence, or was dropped.
+func (r *round) knownBranch(p wire.Position) bool {
+	return r.roster().Dropped(p) || slices.ContainsFunc(r.branches, func(b membership.Branch) bool { return b.Roster.Holds(p) })
 }
 
 // witnessed reports whether enough others have signed a ledger that has this

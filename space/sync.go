@@ -139,8 +139,8 @@ func (s *Space) syncOnce(ctx context.Context, res *SyncResult) (next outcome, vi
 			return err
 		}
 		violations = r.found
-		if more = r.moreToRead(shown); more {
-			return nil
+		if more, err = r.moreToRead(shown); more || err != nil {
+			return err
 		}
 		if updates, err = r.write(batch, shown); err != nil {
 			return err
@@ -184,17 +184,20 @@ func (s *Space) syncOnce(ctx context.Context, res *SyncResult) (next outcome, vi
 // write decides what to push: what the host lost, wraps for newcomers, and what
 // waits in the journal.
 func (r *round) write(b *gitstore.Batch, shown *display) ([]gitstore.RefUpdate, error) {
-	updates := r.repairs
+	var updates []gitstore.RefUpdate
 	host := maps.Clone(shown.refs)
-	for i, u := range updates {
+	for _, u := range r.repairs {
 		if u.Name == r.s.refs.Ledger && len(r.branches) > 0 {
-			var err error
-			if updates[i], err = r.bringLedger(b, u.Old); err != nil {
+			brought, err := r.bringLedger(b, u.Old)
+			if err != nil {
 				return nil, err
 			}
-			r.warn("%s: putting this device's branch of the ledger beside the one that the host shows", u.Name)
+			if brought.Name != "" {
+				updates = append(updates, brought)
+			}
 			continue
 		}
+		updates = append(updates, u)
 		r.warn("%s: putting back what the host had taken back", u.Name)
 		host[u.Name] = u.New
 	}
@@ -221,8 +224,12 @@ func (r *round) write(b *gitstore.Batch, shown *display) ([]gitstore.RefUpdate, 
 
 // moreToRead: what was read moved this device on, and there are refs that the host
 // was not asked for.
-func (r *round) moreToRead(shown *display) bool {
-	return len(shown.patterns) > 0 && !slices.Equal(shown.patterns, r.s.patternsOf(r.me, r.roster()))
+func (r *round) moreToRead(shown *display) (bool, error) {
+	if len(shown.patterns) == 0 {
+		return false, nil
+	}
+	wanted, err := r.s.wanted(r.v, r.me, r.roster())
+	return !slices.Equal(shown.patterns, wanted), err
 }
 
 // moreWaits: the journal holds more than this round's commit carries.
