@@ -242,6 +242,39 @@ func goneOr(rule string, sealed bool) string {
 	return rule
 }
 
+// Ways back that stand open although their maker is long gone.
+func TestAttackWaysBackLeftOpen(t *testing.T) {
+	t.Run("kept-recovery-key", func(t *testing.T) {
+		s := doors(t)
+		s.must("adam", &DeviceRemoveBody{Device: id("mallory"), Keep: &Keep{Devices: []wire.DeviceID{id("mallory's phone")}, Recovery: true}})
+		late := s.recovering("mallory 9", "mallory", "again")
+		s.must("adam", &MemberRemoveBody{Member: memberID("mallory")})
+		if _, ok := s.r.RecoveryOf(recoveryKeys("mallory").Key); ok {
+			t.Error("the key that was kept opens still")
+		}
+		s.refused("member-gone", "mallory 9", late)
+	})
+	t.Run("kept-invite", func(t *testing.T) {
+		s := doors(t)
+		friend := s.links["for a friend"]
+		s.must("adam", &DeviceRemoveBody{Device: id("mallory"),
+			Keep: &Keep{Devices: []wire.DeviceID{id("mallory's phone")}, Invites: []wire.Hash{friend.Invite.Hash}}})
+		s.must("mallory's phone", &LeaveBody{})
+		wantRule(t, s.admit("adam", s.request("puppet", friend)), "inviter-gone")
+		s.must("adam", &RotateBody{})
+		wantRule(t, s.admit("adam", s.request("puppet", friend)), "invite-closed")
+	})
+	t.Run("link-that-another-vouched-for", func(t *testing.T) {
+		s := doors(t)
+		s.must("adam", &DeviceRemoveBody{Device: id("bob 2")})
+		b := s.inviteBody("for bob once more", NoRole)
+		b.Member, b.History = ref(memberID("bob")), nil
+		link := s.invited("adam", "for bob once more", b)
+		s.must("alice", &MemberRemoveBody{Member: memberID("bob")})
+		wantRule(t, s.admit("adam", s.request("bob 3", link)), "invite-closed")
+	})
+}
+
 // shut: nothing of mallory reads, writes, witnesses or seals; what it wrote before
 // counts up to the cut.
 func shut(t *testing.T, r *Roster, sealed bool) {

@@ -21,17 +21,20 @@ func (b *DeviceAddBody) apply(f *fold) error {
 	if err != nil {
 		return err
 	}
-	m, ok := f.was.members.get(inv.Member)
-	if !ok {
+	if inv.Member.IsZero() {
 		return denied("invite-is-no-device-link", "invite %s is for a new member", inv.ID)
+	}
+	m, err := f.activeMember(inv.Member)
+	if err != nil {
+		return err
 	}
 	if !f.was.stands(&inv) {
 		return denied("inviter-gone", "the device that made link %s is not active", inv.ID)
 	}
 	if inv.Voucher {
-		if err := f.alone(m); err != nil {
+		if err := f.alone(&m); err != nil {
 			return err
 		}
 	}
-	return f.addDevice(*m, b.Device, &inv)
+	return f.addDevice(m, b.Device, &inv)
 }
