@@ -16,6 +16,11 @@
 // form, what makes it well-formed, the least role that may author it, and what
 // it does to the roster. kinds.go lists them; what is not listed is refused.
 //
+// What takes something away is a narrowing body (standing.go): it comes with a
+// seal (seal.go), or is a request that suspends at once and that the next seal of
+// any kind carries out. removal.go says what goes with whom; proposal.go lets
+// others approve first; follow.go and repeats.go end forks.
+//
 // Rosters are values that never change. A new one shares all that the entry did
 // not touch with the one before, and points back to it, so any earlier state
 // can be asked for (At): that is how forks are judged and witnesses found.
