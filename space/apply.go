@@ -246,16 +246,18 @@ func (r *round) note(l *lane, tx *merge.Transaction, state view.State, reason st
 // refuse names the rule that a transaction breaks; empty if it has effect. Its number
 // is used up all the same: no verdict hangs on another (DESIGN 5 "Numbers").
 func (r *round) refuse(l *lane, e *merge.LaneEntry, tx *merge.Transaction, past uint64) (reason string, err error) {
-	sealed, err := loadSealed(r.v, l.device.ID)
-	if err != nil {
-		return "", err
+	if l.sealed == nil {
+		sealed, err := loadSealed(r.v, l.device.ID)
+		if err != nil {
+			return "", err
+		}
+		l.sealed = &sealed
 	}
 	ordered, err := r.orderedSeen(l, e, tx.Number)
 	if err != nil {
 		return "", err
 	}
-	fresh := merge.NumberCounts(tx.Number, sealed, l.Used) && !ordered
-	l.Used = l.Used.Clone()
+	fresh := merge.NumberCounts(tx.Number, *l.sealed, l.Used) && !ordered
 	if err := l.Used.Add(tx.Number); err != nil {
 		return fmt.Sprintf("its number %d: %v", tx.Number, err), nil
 	}

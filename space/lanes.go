@@ -51,6 +51,7 @@ type lane struct {
 	log     *chain.Log        // applied
 	pending [][]byte          // verified entries after the applied ones, as stored
 	limit   uint64            // where a seal ends it
+	sealed  *merge.Ranges     // numbers of its device that earlier epochs hold, once they were needed
 	changed bool
 	blocked string // what the next entry waits for
 }

@@ -51,6 +51,7 @@ func (s *Space) Sync(ctx context.Context) (*SyncResult, error) {
 		err = s.sealIfDue(ctx, res)
 	}
 	s.keepMirrors(ctx, res, as)
+	s.sweep(ctx)
 	s.tidy(ctx)
 	if err == nil {
 		err = s.tellGone(ctx)
