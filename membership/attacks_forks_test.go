@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/espace-git/espace-git/internal/wire"
 )
 
@@ -161,6 +163,35 @@ func TestResolveDropsEveryHead(t *testing.T) {
 	}
 }
 
+// What two branches took away is repeated together, and named once.
+func TestResolveRepeatsOfTwoBranches(t *testing.T) {
+	kept, a, heap := forked(t, rotateOf("adam"), func(s *story) {
+		s.must("alice", &MemberRoleBody{Member: memberID("mallory"), Role: Editor})
+		s.must("alice", &DeviceRemoveBody{Device: id("eve 2")})
+	})
+	b := kept.in(t)
+	b.r, _ = kept.r.At(kept.r.Head().Number - 1)
+	b.entries = b.entries[:len(b.entries)-1]
+	b.must("olga", &MemberRoleBody{Member: memberID("mallory"), Role: Viewer})
+	b.must("olga", &MemberRoleBody{Member: memberID("adam"), Role: Editor})
+	b.must("olga", &DeviceRemoveBody{Device: id("eve 2")})
+	all := append(heap(), b.entries...)
+	body := resolve("olga", kept, all)
+	want := Repeats{Devices: []wire.DeviceID{id("eve 2")}, Invites: []wire.Hash{kept.links["for a friend"].Invite.Hash}}
+	for _, who := range sorted(id("mallory"), id("adam")) {
+		role := map[wire.DeviceID]Role{id("mallory"): Viewer, id("adam"): Editor}[who]
+		want.Demotions = append(want.Demotions, Demotion{wire.MemberIDOf(who), role})
+	}
+	if d := cmp.Diff(want, body.Repeats); d != "" {
+		t.Error(d)
+	}
+	for _, on := range []*story{a, b} {
+		if m := followed(t, on.r, append(all, kept.entries...)); m.Roster.Head() != kept.r.Head() {
+			t.Error("moves elsewhere")
+		}
+	}
+}
+
 func TestAttackForkResolve(t *testing.T) {
 	t.Run("fork-resolve-by-removed-owner", func(t *testing.T) { // olga was removed on one branch only
 		kept, dropped, heap := forked(t, rotateOf("adam"), func(s *story) { s.must("alice", &MemberRemoveBody{Member: memberID("olga")}) })
@@ -294,6 +325,7 @@ func TestAttackForkResolve(t *testing.T) {
 			"keep-not-head":  {Keep: at(1), Drop: []Dropped{{gone, gone}}},
 			"drop-elsewhere": {Keep: keep, Drop: []Dropped{{Place{seed("x"), 99}, Place{seed("x"), 99}}}},
 			"drop":           {Keep: keep},
+			"consent":        {Keep: keep, Drop: []Dropped{{gone, gone}}, Consents: []Consent{{Device: id("olga"), Keep: keep}}},
 			"repeat-unknown": {Keep: keep, Drop: []Dropped{{gone, gone}}, Repeats: Repeats{Members: []wire.MemberID{memberID("mallory")}}},
 			"repeats":        {Keep: keep, Drop: []Dropped{{gone, gone}}, Repeats: Repeats{Invites: []wire.Hash{seed("x"), seed("x")}}},
 			"last-owner":     {Keep: keep, Drop: []Dropped{{gone, gone}}, Repeats: Repeats{Devices: sorted(id("alice"), id("olga"))}},
