@@ -249,6 +249,9 @@ func (r *round) laneOf(id wire.DeviceID) (*lane, error) {
 // covers is issued again.
 func (f *following) cross(ctx context.Context) error {
 	r := f.r
+	if err := r.reachOrder(f.ordered); err != nil {
+		return err
+	}
 	if err := r.applyAll(ctx); err != nil {
 		return err
 	}

@@ -17,13 +17,16 @@ import (
 // see the same, and each booking is there or was refused, as its receipt says.
 func TestOrderRandomly(t *testing.T) {
 	t.Parallel()
-	seed := uint64(time.Now().UnixNano())
+	for _, seed := range []uint64{
+		1795455373982810451, // carol follows several seals at once, and lanes have seen an order that is only below the closing commit
+		uint64(time.Now().UnixNano()),
+	} {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) { t.Parallel(); orderRandomly(t, seed) })
+	}
+}
+
+func orderRandomly(t *testing.T, seed uint64) {
 	rnd := rand.New(rand.NewPCG(seed, 7))
-	defer func() {
-		if t.Failed() {
-			t.Logf("seed %d", seed)
-		}
-	}()
 	_, people := cinema(t, "alice", "bob", "carol")
 	booked := map[*person][]space.Receipt{}
 	for range 80 {

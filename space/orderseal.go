@@ -165,6 +165,23 @@ func (r *round) endOrder(cut []chain.Ordered) (anew bool, err error) {
 	return false, r.settleOwn(cut)
 }
 
+// reachOrder applies what a cut names of the order and was not here before the closing
+// commit. Lanes may have seen it, so it comes before theirs.
+func (r *round) reachOrder(cut []chain.Ordered) error {
+	c, err := r.loadOrder()
+	if err != nil {
+		return err
+	}
+	rest, ok := beyond(c.log, cut)
+	if !ok || len(rest) == 0 {
+		return nil // endOrder says that the epoch is to be folded anew
+	}
+	if err := r.applyOrder(c, rest); err != nil {
+		return err
+	}
+	return c.save(r.v, r.epoch().O)
+}
+
 // beyond is what a cut has after what was applied; false if that is no beginning of it.
 func beyond(applied *chain.Log, cut []chain.Ordered) ([]chain.Ordered, bool) {
 	n := applied.Len()
