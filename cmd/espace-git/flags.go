@@ -68,5 +68,8 @@ const (
 	flagSealTransactions = "seal an epoch after `N` transactions"
 	flagSealMiB          = "seal an epoch after `N` MiB of entries"
 
+	flagConsent = "`TEXT` that another owner got from fork consent"
+	flagBefore  = "drop ledger entry `N`, a seal that nobody can follow, and what stands on it"
+
 	flagListen = "`ADDR` to listen on"
 )

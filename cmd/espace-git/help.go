@@ -137,6 +137,20 @@ and compares. Exit code 20 on a violation.`, "espace-git verify --full --evidenc
 	"allowed-signers": {"Print the signers' keys for stock git", "",
 		`espace-git allowed-signers > signers
 git -c gpg.ssh.allowedSignersFile=signers verify-commit COMMIT`},
+	"fork": {"Two branches of the ledger", `Whoever can write to the host, and the host itself, may show different members different ledgers. It is found as soon as
+one sees both. Each device stays on the branch that it verified first, until an owner of every branch resolves the fork,
+or its user chooses.`, ""},
+	"fork show":   {"Show the branches, and what can be done", "For each: who did what on it, and twelve words of its end, to compare by voice.", ""},
+	"fork follow": {"Move to the branch that an owner keeps", "Shows what would go, and asks, or wants --yes.", ""},
+	"fork choose": {"Move to another branch by your own choice", `HASH is that of the last entry on it, or its first letters (at least 8). Compare the words with the others first: a host
+that shows you a branch of its own wants you to choose it.`, "espace-git fork choose 8f14e45f"},
+	"fork resolve": {"Keep this device's branch and drop the others", `For an owner of every branch. It seals, and takes away again whatever a dropped branch took away: a fork brings nobody back.
+The others move over with fork follow.
+
+With --before an entry is dropped that sealed at a cut which nobody can supply, so that nobody can follow it.`,
+		`espace-git fork resolve
+espace-git fork resolve --before 41`},
+	"fork consent": {"Agree, as an owner, that this device's branch be kept", "Where the policy asks for approvals of fork.resolve. It prints a text for the owner who resolves.", ""},
 	"unlock": {"Ask for the passphrase once", "It then serves until lock, or for 8 hours.", ""},
 	"lock":   {"Forget the passphrase", "", ""},
 	"doctor": {"Check and repair the local store", `With --rebuild the view is made anew from the git repository and the journal.`, "espace-git doctor --rebuild"},

@@ -100,6 +100,20 @@ It is for the day when every device is lost:  espace-git recover DIR . Whoever h
 	mirrorShared = "The mirror %s has everything, and all members' devices will use it."
 	promoted     = "The primary remote is %s now: %s\nThe other members' devices follow when they read it in the ledger. New join links name it."
 
+	forkNone        = "The ledger has one branch."
+	forkRefused     = "does not count: %s\n"
+	forkResolvedBy  = "%s has resolved it with entry %d. To see what would go, and to move over:  espace-git fork follow"
+	forkMay         = "You are an owner on every branch. To keep this device's branch and drop the others:  espace-git fork resolve\nFirst compare the words with the others, by voice: who resolves decides for all."
+	forkMayConsents = "%d other owners must consent, on the branch to keep:  espace-git fork consent"
+	forkWait        = "An owner of every branch resolves it. If none can, compare the words with the others, by voice, and move over with  espace-git fork choose HASH"
+	forkUndecided   = "This device met all branches at once and stands on none; nothing after entry %[1]d counts here. Compare the words with the others,\nby voice, and then  espace-git fork choose HASH  or wait until an owner resolves it."
+	forkFollows     = "%s keeps another branch (entry %d). Of this device's branch these entries go:"
+	forkChooses     = "The branch that ends at entry %d: compare its words above with the others, by voice, all twelve. Of this device's branch these entries go:"
+	forkReissued    = "What you wrote into tables since is issued again on the other branch; what does not fit there goes to the conflicts."
+	forkDone        = "This device stands on the other branch now."
+	forkResolved    = "resolved with entry %d, which opened epoch %d\n"
+	forkConsented   = "Send it to the owner who resolves, who runs:  espace-git fork resolve --consent TEXT"
+
 	revokedBefore = "Invite %s is closed already."
 	found         = "what was caught is listed above (%d)"
 
@@ -113,6 +127,12 @@ var inviteHost = map[bool]string{
 }
 
 var thisDevice = map[bool]string{true: " (this device)"}
+
+// forkBranch is the head line of a branch, of this device's and of others.
+var forkBranch = map[bool]string{
+	true:  "this device's branch, from entry %d on, ends at entry %d %s\n",
+	false: "another branch, from entry %d on, ends at entry %d %s\n",
+}
 
 const waitsForApproval = " (for an admin's approval; compare the words of `member words` with them)"
 
@@ -152,6 +172,7 @@ const (
 	questionOwner      = "Make %s an owner? Owners can do everything that you can, to you too. [yes/no]"
 	questionRemove     = "Remove %s? [yes/no]"
 	questionLeave      = "Leave this space? Only an invite brings you back. [yes/no]"
+	questionFork       = "Leave this device's branch? [yes/no]"
 	explainPassphrase  = "Your keys for all spaces are kept under one passphrase. There is no way to reset it."
 )
 
@@ -170,6 +191,7 @@ const (
 	needsYesFlag          = "there is no terminal to ask"
 	notRemovedYet         = "nothing was removed: %w"
 	badApprovals          = "--approvals: %q is not of the form KIND=N"
+	forkNeedsYes          = "it is a decision to leave a branch of the ledger, and there is no terminal to ask"
 	emptyAnswer           = "the answer is empty"
 	emptyPassphrase       = "the passphrase is empty"
 	passphrasesDiffer     = "the passphrases differ"
@@ -255,6 +277,7 @@ const (
 	hintConflicts      = "espace-git conflicts"
 	hintAside          = "espace-git set-aside"
 	hintReceipts       = "IDs of writes:  espace-git log --json"
+	hintForks          = "espace-git fork show"
 	hintInvites        = "espace-git invite list"
 	hintMembers        = "espace-git member list"
 	hintTables         = "espace-git schema show"
@@ -285,7 +308,7 @@ const (
 
 // notBuilt are commands that are agreed and are not there yet, each with what to do meanwhile.
 var notBuilt = map[string]string{
-	"shred": seeStatus, "retention": seeStatus, "fork": seeStatus,
+	"shred": seeStatus, "retention": seeStatus,
 	"member verify": "espace-git member words NAME",
 	"recover":       "keep the recovery sheet: a later version reads it", "identity": "espace-git member words NAME",
 	"action": "espace-git insert --help", "list": "espace-git schema show", "text": "espace-git schema show", "file": "espace-git schema show",
