@@ -98,6 +98,10 @@ func (c *check) recipients(e epoch) map[string]bool {
 			sum := wire.Sum([]byte(d.Recipient))
 			out[wire.Short([16]byte(sum[:16]))] = true
 		}
+		if paper, ok := r.Paper(); ok {
+			sum := wire.Sum([]byte(paper))
+			out[wire.Short([16]byte(sum[:16]))] = true
+		}
 	}
 	return out
 }

@@ -79,6 +79,21 @@ func (r *Roster) Recipients() []Device {
 	return out
 }
 
+// Paper is the recipient of the recovery words, while the space has one member: then
+// they read, too, since nobody else could hand on its secrets (DESIGN 6).
+func (r *Roster) Paper() (recipient string, ok bool) {
+	members := 0
+	for _, m := range r.members.all() {
+		if m.Status == StatusRemoved {
+			continue
+		}
+		if members++; m.Recovery != nil {
+			recipient = m.Recovery.Recipient
+		}
+	}
+	return recipient, members == 1 && recipient != ""
+}
+
 func (r *Roster) wrapsFor(d *Device) bool {
 	m, ok := r.members.get(d.Member)
 	return ok && d.Active && m.Since <= r.opening.Number

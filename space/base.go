@@ -94,6 +94,9 @@ func (r *round) storeBase(m *checkpoint.Manifest) error {
 	if err := r.v.Put(bucketBase, m.Epoch[:], b); err != nil {
 		return err
 	}
+	if err := r.noteState(m, r.me.Device); err != nil {
+		return err
+	}
 	lives := map[wire.Hash]bool{}
 	for _, p := range m.Pages {
 		lives[p.Hash] = true
@@ -361,6 +364,10 @@ func (r *round) waitsForState(d membership.Device, o membership.Opening) (bool, 
 
 // newcomer: the device came in the open epoch, and nothing that it signed was seen.
 func (r *round) newcomer(d membership.Device, o membership.Opening) bool {
+	if d.AddedAt == o.At { // it recovered, and sealed without having read anything
+		l := r.lanes[d.ID]
+		return l == nil || l.log.Len() == 0
+	}
 	_, spoke, err := r.v.Get(bucketPlace, d.ID[:])
 	m, _ := r.roster().Member(d.Member)
 	return err == nil && !spoke && (d.AddedAt > o.At || m.NoHistory && m.Since == o.Number)

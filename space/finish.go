@@ -18,15 +18,16 @@ import (
 // was killed, or an answer that got lost, costs no keys: the next `init` or `join`
 // there, or any sync, finishes it.
 const (
-	stepFound = "found"
-	stepJoin  = "join"
+	stepFound   = "found"
+	stepJoin    = "join"
+	stepRecover = "recover"
 )
 
 // underWay is what is left to do.
 type underWay struct {
 	_       struct{} `cbor:",toarray"`
 	Step    string
-	Request []byte // of a join
+	Request []byte // of a join; body of a recover entry
 }
 
 func (u underWay) save(v *view.Tx) error { return putValue(v, bucketMeta, []byte("under-way"), u) }
@@ -62,6 +63,8 @@ func (s *Space) finishLocked(ctx context.Context) error {
 		return s.publish(ctx)
 	case stepJoin:
 		return s.finishJoin(ctx, u.Request)
+	case stepRecover:
+		return s.finishRecover(ctx, u.Request)
 	}
 	return nil
 }

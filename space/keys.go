@@ -239,7 +239,11 @@ func (r *round) wrapsFor(recipient string, tree wire.ObjectID, seen map[wire.Obj
 }
 
 func (r *round) acceptWrap(name string, file []byte) error {
-	w, err := seal.OpenWrap(file, r.s.keys.Device())
+	return r.acceptWrapBy(r.s.keys.Device(), name, file)
+}
+
+func (r *round) acceptWrapBy(key seal.Opener, name string, file []byte) error {
+	w, err := seal.OpenWrap(file, key)
 	if err != nil || w.Space != r.s.id {
 		r.warn("keys: wrap %s is for another space or does not open", name)
 		return nil

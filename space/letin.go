@@ -38,7 +38,25 @@ func (r *round) letIn() (map[string][]byte, error) {
 			r.res.LetIn = append(r.res.LetIn, name)
 		}
 	}
-	return add, nil
+	return add, r.wrapForPaper(add)
+}
+
+// wrapForPaper lets the recovery words of the only member read.
+func (r *round) wrapForPaper(add map[string][]byte) error {
+	paper, ok := r.roster().Paper()
+	if !ok {
+		return nil
+	}
+	makers, err := r.wrappers(membership.Device{Recipient: paper})
+	if err != nil || slices.Contains(makers, r.me.Device) {
+		return err
+	}
+	me, _ := r.roster().Device(r.me.Device)
+	file, err := seal.WrapSecrets(paper, seal.Wrap{Space: r.s.id, Secrets: r.secretsFor(me)})
+	if err == nil {
+		add[seal.WrapPath(paper, r.me.Device, 0)] = file
+	}
+	return err
 }
 
 // needsWrap: nobody can tell whether another's wrap is good, so a device whose word

@@ -121,6 +121,9 @@ func (r *round) foundingUpdates(b *gitstore.Batch, shown *display) ([]gitstore.R
 		return nil, err
 	}
 	add := map[string][]byte{seal.WrapPath(dev.Recipient(), dev.ID(), 0): wrap}
+	if err := r.wrapForPaper(add); err != nil {
+		return nil, err
+	}
 	adds := chain.AddsHash(add)
 	keys := r.message(chain.Keys)
 	keys.Adds = &adds

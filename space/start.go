@@ -20,7 +20,7 @@ import (
 // start gives a device that has no state yet the one that the open epoch began with:
 // a checkpoint that members endorsed (DESIGN 5). What was before, it needs not.
 func (r *round) start(host *display) error {
-	if r.started() || r.secret.IsZero() || r.me.Role == "" || r.roster().Epoch().Number == 0 {
+	if r.started() || r.secret.IsZero() || r.me.Role == "" && !r.recovers() || r.roster().Epoch().Number == 0 {
 		return nil
 	}
 	if err := r.loadLanes(host); err != nil {
@@ -85,13 +85,15 @@ func (st *starting) enough(digest wire.Hash) bool {
 	own, _ := r.roster().Member(r.me.Member)
 	inviter, _ := r.roster().Device(own.InvitedBy)
 	for _, id := range st.endorsed[digest] {
-		d, ok := before.Device(id)
-		if !ok || before.RoleOf(id) < membership.Editor || r.roster().RoleOf(id) < membership.Editor || !r.roster().MayWriteLane(id) {
+		d, ok := r.roster().Device(id)
+		was, belonged := before.Member(d.Member) // the device may be newer, by a link or recovery words
+		if !ok || !belonged || was.Status != membership.StatusActive || was.Role < membership.Editor || r.roster().RoleOf(id) < membership.Editor || !r.roster().MayWriteLane(id) {
 			continue
 		}
 		members[d.Member] = true
 		trusted = trusted || id == st.opening.Author || r.roster().RoleOf(id) == membership.Owner ||
-			d.Member == inviter.Member || d.Member == r.me.Member
+			d.Member == inviter.Member || d.Member == r.me.Member ||
+			st.opening.Author == r.me.Device // recovered: its own seal says from where, and nobody else may be left who could
 	}
 	return trusted && len(members) >= r.roster().Policy().Endorsers()
 }
@@ -447,6 +449,9 @@ func (im *importing) begin(m *checkpoint.Manifest, o offer) error {
 		return err
 	}
 	if err := r.storeBase(m); err != nil {
+		return err
+	}
+	if err := r.noteState(m, o.author.ID); err != nil {
 		return err
 	}
 	if err := seenChanged(r.v); err != nil {
