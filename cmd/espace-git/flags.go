@@ -71,5 +71,9 @@ const (
 	flagConsent = "`TEXT` that another owner got from fork consent"
 	flagBefore  = "drop ledger entry `N`, a seal that nobody can follow, and what stands on it"
 
+	flagSheet         = "read the recovery sheet from `FILE`; - is stdin"
+	flagRecoverRemote = "`URL` of the repository, if it is another than the sheet's"
+	flagLost          = "`DEVICE` of yours to remove at once, by its ID, or all"
+
 	flagListen = "`ADDR` to listen on"
 )

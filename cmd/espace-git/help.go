@@ -50,6 +50,12 @@ member's device lets it in, the state is "waiting", which is no error.
 With --offline it contacts nobody and prints a request that a member brings to the host (member admit).`,
 		`espace-git join picnic --as Bob
 espace-git join picnic --as Bob --link link.txt --wait 5m`},
+	"recover": {"Come back by the recovery sheet", `Asks for the sheet that "init" or "rotate --recovery" printed, makes this device one of yours, and prints a new sheet: the
+old one is worth nothing then. It lists your other devices, to be removed if they are lost. A ledger that does not hold the
+entry of the sheet's day is refused. While a space has one member the words read it, too; else a member's next sync lets the
+device in, and below admin an admin's next sync seals it.`,
+		`espace-git recover picnic
+espace-git recover picnic --sheet sheet.txt --lost all`},
 	"sync": {"Fetch, verify, merge and push", `Every signature and hash is checked before anything counts. A violation ends with exit code 20; its evidence is kept,
 and what is good is merged all the same.`, "espace-git sync --watch"},
 	"status": {"Show where this device stands", `States: active; waiting (to be let in); unwitnessed (reads; its writes wait); behind (a seal's data or an upgrade is

@@ -27,7 +27,7 @@ func (a *app) root() *cobra.Command {
 		id, title string
 		commands  []*cobra.Command
 	}{
-		{"start", groupStart, []*cobra.Command{a.initVerb(), a.inviteVerb(), a.joinVerb(), a.demoVerb()}},
+		{"start", groupStart, []*cobra.Command{a.initVerb(), a.inviteVerb(), a.joinVerb(), a.recoverVerb(), a.demoVerb()}},
 		{"data", groupData, []*cobra.Command{
 			a.insertVerb(), a.getVerb(), a.selectVerb(), a.updateVerb(), a.deleteVerb(), a.sqlVerb(), a.watchVerb(),
 			a.importVerb(), a.exportVerb(), a.schemaVerb(),

@@ -67,6 +67,10 @@ It is for the day when every device is lost:  espace-git recover DIR . Whoever h
 	noneAsked        = "none"
 	deviceRenamed    = "The device is called %s now."
 
+	oldSheet         = "The sheet that you used is worth nothing now: destroy it."
+	recoveredWaiting = "An admin's device seals, or a member's lets this one in, at its next sync. Then every command works here."
+	otherDevice      = "Still a device of yours: %s. If it is lost:  espace-git device remove %s"
+
 	closing         = "Removing %s closes:"
 	closingDevice   = "  device    %s %s"
 	closingInvite   = "  invite    %s %s"
@@ -163,17 +167,21 @@ func hostTold(addr, dir string) func(io.Writer) {
 
 // Questions.
 const (
-	questionSpaceName  = "Name of the space:"
-	questionPersonName = "Your name, as members see it:"
-	questionLink       = "Join link:"
-	questionUnlock     = "Passphrase:"
-	questionNew        = "New passphrase:"
-	questionAgain      = "Again:"
-	questionOwner      = "Make %s an owner? Owners can do everything that you can, to you too. [yes/no]"
-	questionRemove     = "Remove %s? [yes/no]"
-	questionLeave      = "Leave this space? Only an invite brings you back. [yes/no]"
-	questionFork       = "Leave this device's branch? [yes/no]"
-	explainPassphrase  = "Your keys for all spaces are kept under one passphrase. There is no way to reset it."
+	questionSpaceName   = "Name of the space:"
+	questionPersonName  = "Your name, as members see it:"
+	questionLink        = "Join link:"
+	questionUnlock      = "Passphrase:"
+	questionNew         = "New passphrase:"
+	questionAgain       = "Again:"
+	questionOwner       = "Make %s an owner? Owners can do everything that you can, to you too. [yes/no]"
+	questionSheetSpace  = "Space, as the sheet has it:"
+	questionSheetLedger = "Ledger, number and hash (empty if the sheet has none):"
+	questionSheetWords  = "The twelve words:"
+	questionRemote      = "URL of the repository:"
+	questionRemove      = "Remove %s? [yes/no]"
+	questionLeave       = "Leave this space? Only an invite brings you back. [yes/no]"
+	questionFork        = "Leave this device's branch? [yes/no]"
+	explainPassphrase   = "Your keys for all spaces are kept under one passphrase. There is no way to reset it."
 )
 
 // What went wrong. What the SDK says stands as it is.
@@ -282,6 +290,8 @@ const (
 	hintMembers        = "espace-git member list"
 	hintTables         = "espace-git schema show"
 	hintDevices        = "espace-git device list"
+	hintSheet          = "copy the sheet as it was printed: the lines space and ledger, and the twelve words:  espace-git recover DIR --sheet FILE"
+	hintRecoverAgain   = "check the URL and the network, then run the same recover again"
 	hintProposals      = "espace-git proposals"
 	hintPolicy         = "espace-git policy set --approvals member.remove=1   (kinds: those of  espace-git policy set --help )"
 	hintNotSealed      = "it counts when it is sealed on the host: an admin's sync does that, once enough have approved"
