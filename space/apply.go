@@ -236,6 +236,9 @@ func (r *round) foldOthers(l *lane, tx *merge.Transaction, reason string) (strin
 
 // note adds a transaction to the changelog, once.
 func (r *round) note(l *lane, tx *merge.Transaction, state view.State, reason string) error {
+	if r.history != nil {
+		r.history.operations += len(tx.Ops)
+	}
 	if r.again {
 		return nil
 	}

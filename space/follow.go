@@ -58,7 +58,7 @@ func (r *round) follow(ctx context.Context, next membership.Opening, host *displ
 	if ok, err := f.mayPass(host); err != nil || !ok {
 		return false, err
 	}
-	if err := f.cross(ctx); err != nil {
+	if err := f.pass(ctx); err != nil {
 		return true, err
 	}
 	return true, r.moveTip(r.s.refs.Close(next.Epoch), f.closing) // it holds what was sealed: a host is healed with it

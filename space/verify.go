@@ -24,16 +24,22 @@ type VerifyResult struct {
 	OK         bool     `json:"ok"`
 	Entries    int      `json:"entries"`    // of the ledger
 	Lanes      int      `json:"lanes"`      // that have entries
-	Operations int      `json:"operations"` // in them
+	Operations int      `json:"operations"` // in them; in full those of sealed epochs, too
+	From       uint64   `json:"from"`       // the first epoch that was read: in full all that this device has the secrets of
 	Problems   []string `json:"problems"`   // never null
 }
 
 // Verify reads what is stored in git again from the first commit: every signature,
 // hash and root, and every entry's content. It trusts nothing that was noted
-// before and asks no host. Problems, and evidence that was kept earlier, make the
+// before, and asks a host only in full, for sealed epochs that are not here. Problems, and evidence that was kept earlier, make the
 // error ErrViolation; the result is complete all the same.
 func (s *Space) Verify(ctx context.Context, o VerifyOptions) (*VerifyResult, error) {
 	res := &VerifyResult{Problems: []string{}}
+	if o.Full {
+		if err := s.beginByHistory(ctx); err != nil {
+			return res, classify(err)
+		}
+	}
 	// The view's check repairs what it finds, in a transaction that is taken back: an
 	// audit changes nothing.
 	err := s.undone(ctx, func(v *view.Tx) error {
@@ -41,7 +47,7 @@ func (s *Space) Verify(ctx context.Context, o VerifyOptions) (*VerifyResult, err
 		return a.run(ctx)
 	})
 	if err == nil && o.Full {
-		err = s.foldAgain(ctx, res)
+		err = errors.Join(s.foldAgain(ctx, res), s.foldHistory(ctx, res))
 	}
 	if err != nil {
 		return res, classify(err)
@@ -79,6 +85,7 @@ func (a *audit) run(ctx context.Context) (err error) {
 	if a.r.roster() == nil {
 		return errNoLedger
 	}
+	a.res.From = a.r.epoch().Number
 	a.ledger()
 	for _, d := range a.r.roster().Devices() {
 		if err := ctx.Err(); err != nil {
