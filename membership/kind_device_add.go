@@ -24,12 +24,12 @@ func (b *DeviceAddBody) apply(f *fold) error {
 	if inv.Member.IsZero() {
 		return denied("invite-is-no-device-link", "invite %s is for a new member", inv.ID)
 	}
+	if !f.was.stands(&inv) {
+		return denied("inviter-gone", "the device that made link %s is not active", inv.ID)
+	}
 	m, err := f.activeMember(inv.Member)
 	if err != nil {
 		return err
-	}
-	if !f.was.stands(&inv) {
-		return denied("inviter-gone", "the device that made link %s is not active", inv.ID)
 	}
 	if inv.Voucher {
 		if err := f.alone(&m); err != nil {
