@@ -71,12 +71,37 @@ func (s *Space) patterns(ctx context.Context) (out []string, err error) {
 func (s *Space) wanted(v *view.Tx, me self, roster *membership.Roster) ([]string, error) {
 	out := s.patternsOf(me, roster)
 	more, err := s.splitPatterns(v, roster)
+	for _, e := range s.epochsLacked(me, roster) {
+		more = append(more, s.refs.Keys(e))
+	}
 	for _, p := range more {
 		if !slices.Contains(out, p) {
 			out = append(out, p)
 		}
 	}
 	return out, err
+}
+
+// maxLacked bounds the epochs that are asked for their keys beyond those to pass.
+const maxLacked = 16
+
+// epochsLacked are past ones that this device may read and has no secret of, the newest:
+// who moved to another branch of the ledger was let in there all the time.
+func (s *Space) epochsLacked(me self, roster *membership.Roster) (out []wire.Epoch) {
+	if roster == nil {
+		return nil
+	}
+	if _, in := s.keys.Secret(roster.Epoch().O); !in {
+		return nil
+	}
+	passes := epochsToRead(me, roster)
+	for _, o := range slices.Backward(roster.Openings()) {
+		_, has := s.keys.Secret(o.O)
+		if !has && len(out) < maxLacked && !slices.Contains(passes, o.Epoch) && roster.MayRead(me.Device, o.Number) {
+			out = append(out, o.Epoch)
+		}
+	}
+	return out
 }
 
 // patternsOf: the ledger, and of the epoch that this device stands in and of the open

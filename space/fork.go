@@ -67,17 +67,10 @@ func (r *round) tellFork(offered [][]byte) {
 // on top of that, whose tree has the own entries. So both lie among the ancestors, for
 // everybody to read, and nobody takes back what others signed.
 //
-// At most once a minute: a host that goes on taking it away must not make this device
-// sign and push without end.
+// The same one at most once a minute: a host that goes on taking it away must not make
+// this device sign and push without end.
 func (r *round) bringLedger(b *gitstore.Batch, shown wire.ObjectID) (gitstore.RefUpdate, error) {
-	var last int64
-	if _, err := getValue(r.v, bucketMeta, []byte("brought"), &last); err != nil {
-		return gitstore.RefUpdate{}, err
-	}
-	if gap := r.now.UnixMilli() - last; gap >= 0 && gap < time.Minute.Milliseconds() {
-		return gitstore.RefUpdate{}, nil
-	}
-	if err := putValue(r.v, bucketMeta, []byte("brought"), r.now.UnixMilli()); err != nil {
+	if again, err := r.broughtNow(); again || err != nil {
 		return gitstore.RefUpdate{}, err
 	}
 	r.warn("%s: putting this device's branch of the ledger beside the one that the host shows", r.s.refs.Ledger)
@@ -88,6 +81,26 @@ func (r *round) bringLedger(b *gitstore.Batch, shown wire.ObjectID) (gitstore.Re
 	}
 	id, err := r.commit(b, ref, shown, ledgerTree(b, r.ledger.envelopes), r.ledgerMessage(first))
 	return gitstore.RefUpdate{Name: ref, Old: shown, New: id}, err
+}
+
+// broughtAt is when, by the own clock, a branch that ends there was brought to the host.
+type broughtAt struct {
+	_      struct{} `cbor:",toarray"`
+	Head   wire.Hash
+	Millis int64
+}
+
+func (r *round) broughtNow() (again bool, err error) {
+	var last broughtAt
+	if _, err := getValue(r.v, bucketMeta, []byte("brought"), &last); err != nil {
+		return false, err
+	}
+	now := broughtAt{Head: r.roster().Head().Hash, Millis: r.now.UnixMilli()}
+	gap := now.Millis - last.Millis
+	if last.Head == now.Head && gap >= 0 && gap < time.Minute.Milliseconds() {
+		return true, nil
+	}
+	return false, putValue(r.v, bucketMeta, []byte("brought"), now)
 }
 
 // move exchanges the ledger. In an epoch that both branches share, the seal that

@@ -51,9 +51,10 @@ func (r *round) resolving(f forked, consents []string) (membership.Body, error) 
 	return body, nil
 }
 
-// ConsentToFork agrees, as text to hand to the owner who resolves, that this device's
-// branch be kept and the others dropped.
-func (s *Space) ConsentToFork(ctx context.Context) (consent string, err error) {
+// ConsentToFork agrees, as text to hand to the owner who resolves, that the branch that
+// ends at the entry with this hash be kept and the others dropped; "" is the one on
+// which this device stands.
+func (s *Space) ConsentToFork(ctx context.Context, keep string) (consent string, err error) {
 	err = s.look(ctx, func(r *round) error {
 		f, err := r.forked()
 		switch {
@@ -62,9 +63,17 @@ func (s *Space) ConsentToFork(ctx context.Context) (consent string, err error) {
 		case len(f.branches) == 0:
 			return errNoFork()
 		case !r.mayResolve(f):
-			return notPermitted("only who is an owner on every branch, and stands on the one to keep, consents")
+			return notPermitted("only who is an owner on every branch consents")
 		}
-		c, err := r.roster().ConsentTo(r.roster().Resolving(f.branches).Drop, s.keys.Device())
+		kept := r.roster()
+		if keep != "" {
+			b, err := f.named(keep)
+			if err != nil {
+				return err
+			}
+			kept = b.Roster
+		}
+		c, err := kept.ConsentTo(kept.Resolving(kept.Rivals(f.all)).Drop, s.keys.Device())
 		if err != nil {
 			return err
 		}
@@ -74,6 +83,23 @@ func (s *Space) ConsentToFork(ctx context.Context) (consent string, err error) {
 	})
 	return consent, err
 }
+
+// named is the one other branch that ends at an entry whose hash begins like this.
+func (f forked) named(hash string) (membership.Branch, error) {
+	var found []membership.Branch
+	for _, b := range f.branches {
+		if len(hash) >= minHash && strings.HasPrefix(b.Roster.Head().Hash.String(), strings.ToLower(hash)) {
+			found = append(found, b)
+		}
+	}
+	if len(found) != 1 {
+		return membership.Branch{}, notFound("no other branch ends at an entry with the hash %q (`espace-git fork show`)", harmless(hash))
+	}
+	return found[0], nil
+}
+
+// minHash is how many letters of a hash name a branch at least.
+const minHash = 8
 
 // maxConsent is more than the text of a consent has.
 const maxConsent = 4 << 10
@@ -114,21 +140,13 @@ func (s *Space) FollowFork(ctx context.Context) error {
 // choice: after comparing fingerprints, where no owner of both branches resolves.
 func (s *Space) ChooseFork(ctx context.Context, hash string) error {
 	return s.moveTo(ctx, func(r *round, f forked) (membership.Move, error) {
-		var heads []wire.Position
-		for _, b := range f.branches {
-			if head := b.Roster.Head(); len(hash) >= minHash && strings.HasPrefix(head.Hash.String(), strings.ToLower(hash)) {
-				heads = append(heads, head)
-			}
+		b, err := f.named(hash)
+		if err != nil {
+			return membership.Move{}, err
 		}
-		if len(heads) != 1 {
-			return membership.Move{}, notFound("no other branch ends at an entry with the hash %q (`espace-git fork show`)", harmless(hash))
-		}
-		return r.roster().Choose(f.all, heads[0])
+		return r.roster().Choose(f.all, b.Roster.Head())
 	})
 }
-
-// minHash is how many letters of a hash name a branch at least.
-const minHash = 8
 
 func (s *Space) moveTo(ctx context.Context, choose func(*round, forked) (membership.Move, error)) error {
 	unlock, err := s.lockSync(ctx)

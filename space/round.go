@@ -221,7 +221,7 @@ func (r *round) read(ctx context.Context, host *display) error {
 
 // readEpochKeys reads the keys of all epochs that this device has to pass.
 func (r *round) readEpochKeys(host *display) error {
-	for _, e := range epochsToRead(r.me, r.roster()) {
+	for _, e := range append(epochsToRead(r.me, r.roster()), r.s.epochsLacked(r.me, r.roster())...) {
 		if tip, ok := host.tip(r.s.refs.Keys(e)); ok {
 			if err := r.readKeys(e, tip); err != nil {
 				return err

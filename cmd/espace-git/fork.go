@@ -21,7 +21,9 @@ func (a *app) forkVerb() *cobra.Command {
 			return a.inSpace(func(s *space.Space) error { return a.forkChoose(s, args[0]) })
 		}),
 		a.forkResolveVerb(),
-		a.verb("fork consent", cobra.NoArgs, func([]string) error { return a.inSpace(a.forkConsent) }),
+		a.verb("fork consent [HASH]", cobra.MaximumNArgs(1), func(args []string) error {
+			return a.inSpace(func(s *space.Space) error { return a.forkConsent(s, strings.Join(args, "")) })
+		}),
 	)
 	return c
 }
@@ -162,8 +164,8 @@ func (a *app) forkResolve(s *space.Space, consents []string, before uint64) erro
 	return a.print(done, func(w io.Writer) { fmt.Fprintf(w, forkResolved, done.Entry, done.Epoch) })
 }
 
-func (a *app) forkConsent(s *space.Space) error {
-	text, err := s.ConsentToFork(a.ctx)
+func (a *app) forkConsent(s *space.Space, keep string) error {
+	text, err := s.ConsentToFork(a.ctx, keep)
 	if err != nil {
 		return hintFor(hintFor(err, space.ErrNotFound, hintForks), space.ErrNotPermitted, hintForks)
 	}

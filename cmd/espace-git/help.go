@@ -156,7 +156,8 @@ The others move over with fork follow.
 With --before an entry is dropped that sealed at a cut which nobody can supply, so that nobody can follow it.`,
 		`espace-git fork resolve
 espace-git fork resolve --before 41`},
-	"fork consent": {"Agree, as an owner, that this device's branch be kept", "Where the policy asks for approvals of fork.resolve. It prints a text for the owner who resolves.", ""},
+	"fork consent": {"Agree, as an owner, that a branch be kept", `Where the policy asks for approvals of fork.resolve. It prints a text for the owner who resolves. Without HASH, as in fork
+choose, it is this device's branch that is to be kept.`, "espace-git fork consent 8f14e45f"},
 	"unlock": {"Ask for the passphrase once", "It then serves until lock, or for 8 hours.", ""},
 	"lock":   {"Forget the passphrase", "", ""},
 	"doctor": {"Check and repair the local store", `With --rebuild the view is made anew from the git repository and the journal.`, "espace-git doctor --rebuild"},
