@@ -283,4 +283,3 @@ func TestAttackNobodyEndorses(t *testing.T) {
 		t.Errorf("bob sees %v", bob.texts())
 	}
 }
-

@@ -35,7 +35,7 @@ func (s *Space) gitLacks(ctx context.Context) (lacks []string, err error) {
 				return err
 			}
 		}
-		if err := a.order(); err != nil {
+		if err := errors.Join(a.order(), a.closings()); err != nil {
 			return err
 		}
 		lacks = a.lacks
@@ -86,8 +86,10 @@ func (s *Space) fetchFresh(ctx context.Context, dir string) error {
 		return err
 	}
 	defer host.Close()
-	_, err = s.fetchAll(ctx, host)
-	return err
+	if _, err = s.fetchAll(ctx, host); err != nil {
+		return err
+	}
+	return s.fetchClosed(ctx, host)
 }
 
 // exchange moves the fresh objects in, then the old ones aside: at each moment

@@ -43,10 +43,17 @@ func Rescue(ctx context.Context, dir string, o Options) (did []string, err error
 	if err := s.db.Update(ctx, func(v *view.Tx) error { return s.readLocal(ctx, v) }); err != nil {
 		return nil, fmt.Errorf("rescuing the space: %w", err)
 	}
-	return []string{
+	did = []string{
 		"made the local store anew from the keys and the local git repository",
 		"the old one is in " + filepath.Join(markerDir, storeAside+"-*") + "; what it had and never pushed is lost",
-	}, nil
+	}
+	err = s.look(ctx, func(r *round) error {
+		if !r.started() {
+			did = append(did, "the next sync brings the state that the open epoch began with")
+		}
+		return nil
+	})
+	return did, err
 }
 
 func lostStore(err error) bool {

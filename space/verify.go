@@ -96,7 +96,7 @@ func (a *audit) run(ctx context.Context) (err error) {
 		}
 		a.s.opts.Progress(Progress{Phase: "verifying lanes", Done: int64(a.res.Lanes)})
 	}
-	if err := a.order(); err != nil {
+	if err := errors.Join(a.order(), a.closings()); err != nil {
 		return err
 	}
 	problems, err := a.v.Check()
@@ -290,6 +290,10 @@ func (s *Space) Doctor(ctx context.Context, rebuild bool) (did []string, err err
 	}
 	defer unlock()
 	if did, err = s.restoreGit(ctx); err != nil {
+		return did, classify(err)
+	}
+	made, err := s.restoreBase(ctx)
+	if did = append(did, made...); err != nil {
 		return did, classify(err)
 	}
 	if err := s.repo.Consolidate(ctx); err != nil {
