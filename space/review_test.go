@@ -114,7 +114,13 @@ func (p *peer) isIn(want string) {
 func (p *peer) device() wire.DeviceID { return p.keys.Device().ID() }
 
 // moves makes p use another host from now on.
-func (p *peer) moves(url string) { p.url, p.remote = url, nil }
+func (p *peer) moves(url string) {
+	p.t.Helper()
+	p.url, p.remote = url, nil
+	if err := p.db.Update(p.t.Context(), p.savePlace); err != nil { // what the store says counts
+		p.t.Fatal(err)
+	}
+}
 
 // cheats lets fn make what the SDK would not, and pushes it.
 func (p *peer) cheats(fn func(*round, *gitstore.Batch, *display) gitstore.RefUpdate) {
