@@ -261,8 +261,8 @@ func (r *round) refuse(l *lane, e *merge.LaneEntry, tx *merge.Transaction, past 
 		return "", err
 	}
 	fresh := merge.NumberCounts(tx.Number, *l.sealed, l.Used) && !ordered
-	if err := l.Used.Add(tx.Number); err != nil {
-		return fmt.Sprintf("its number %d: %v", tx.Number, err), nil
+	if l.Used.Add(tx.Number) != nil {
+		l.Used = withNumber(l.Used, tx.Number)
 	}
 	switch {
 	case !fresh:
