@@ -170,7 +170,7 @@ func (r *round) checkSeen(l *lane, seen merge.Seen) (wait string, past uint64, e
 	if old, ok := findSeen(l.Seen, seen.Device); ok && seen.Len <= old.Len {
 		return "", 0, l.wrong("what it saw of %s goes back from %d to %d", seen.Device, old.Len, seen.Len)
 	}
-	if seen.Device == r.me.Device && seen.Len > r.lanes[r.me.Device].reader.Head().Len {
+	if own := r.lanes[r.me.Device]; seen.Device == r.me.Device && own != nil && seen.Len > own.reader.Head().Len {
 		r.ownShort = max(r.ownShort, seen.Len)
 	}
 	var head headState
