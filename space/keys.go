@@ -49,13 +49,15 @@ func (r *round) newKeys(e wire.Epoch, ref string, tip wire.ObjectID) error {
 	}
 	var anchor wire.ObjectID
 	for _, c := range commits {
-		v, err := r.keysCommit(e, c)
+		v, asks, err := r.keysCommit(e, c)
 		if err != nil {
 			r.warn("%s: ignoring commit %.10s: %v", ref, c.ID, firstLine(err.Error()))
 			continue
 		}
-		if err := r.place(v); err != nil {
-			return err
+		if !asks { // who asks to be let in has seen nothing yet
+			if err := r.place(v); err != nil {
+				return err
+			}
 		}
 		anchor = c.ID
 	}
@@ -67,32 +69,35 @@ func (r *round) newKeys(e wire.Epoch, ref string, tip wire.ObjectID) error {
 
 // keysCommit notes whom a member's device let in. Whoever reads wraps judges them
 // by the commitment, so this only says who made them. A device that is not let in
-// itself has nothing to hand on.
-func (r *round) keysCommit(e wire.Epoch, c gitstore.CommitRef) (chain.Verified, error) {
-	v, err := r.verifiedIn(e.O, c, chain.Keys, func(id wire.DeviceID) (membership.Device, bool) {
+// itself has nothing to hand on: it may ask for itself.
+func (r *round) keysCommit(e wire.Epoch, c gitstore.CommitRef) (v chain.Verified, asks bool, err error) {
+	v, err = r.verifiedIn(e.O, c, chain.Keys, func(id wire.DeviceID) (membership.Device, bool) {
 		d, ok := r.roster().Device(id)
 		return d, ok && r.roster().MayWriteLane(id)
 	})
 	if err != nil {
-		return v, err
+		return v, false, err
 	}
 	added, err := r.keysAdded(c)
 	if err != nil {
-		return v, err
+		return v, false, err
 	}
 	if chain.AddsHashOf(added) != *v.Adds {
-		return v, errors.New("its files are not the ones that were signed")
+		return v, false, errors.New("its files are not the ones that were signed")
 	}
+	own, _ := r.roster().Device(v.Device)
+	asks = true
 	for name := range added {
 		n, err := seal.ParseWrapPath(name)
 		if err != nil || n.Wrapper != v.Device {
-			return v, fmt.Errorf("%s adds %q, which is not its to add", v.Device, name)
+			return v, false, fmt.Errorf("%s adds %q, which is not its to add", v.Device, name)
 		}
+		asks = asks && n.Recipient == seal.RecipientName(own.Recipient)
 		if err := r.v.Put(bucketWrap, wrapKey(e.O, n.Recipient, n.Wrapper), []byte{1}); err != nil {
-			return v, err
+			return v, false, err
 		}
 	}
-	return v, nil
+	return v, asks, nil
 }
 
 // wrapKey names a wrap that was signed: whose keys it is for, and who made it.

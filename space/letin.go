@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/espace-git/espace-git/chain"
 	"github.com/espace-git/espace-git/gitstore"
 	"github.com/espace-git/espace-git/internal/wire"
 	"github.com/espace-git/espace-git/membership"
@@ -70,11 +69,11 @@ func (r *round) needsWrap(d membership.Device) (bool, error) {
 	if err != nil || slices.Contains(makers, r.me.Device) {
 		return false, err
 	}
-	if len(makers) > 0 {
-		if needed, err := r.shouldWitness(d, makers); err != nil || !needed {
-			return false, err
-		}
+	if r.answers(d, makers) {
 		return true, nil
+	}
+	if len(makers) > 0 {
+		return r.shouldWitness(d, makers)
 	}
 	return !r.expiredUnseen(d), nil
 }
@@ -173,18 +172,7 @@ func (r *round) keysUpdate(b *gitstore.Batch, host map[string]wire.ObjectID) (gi
 	if err != nil || len(add) == 0 {
 		return gitstore.RefUpdate{}, err
 	}
-	ref := r.s.refs.Keys(r.epoch())
-	parent := host[ref]
-	files, err := r.wrapsOf(parent)
-	if err != nil {
-		files = nil // not a tree of ours: the wraps in older commits stay reachable
-	}
-	tree := keysTree(b, files, add)
-	adds := chain.AddsHash(add)
-	msg := r.message(chain.Keys)
-	msg.Adds = &adds
-	id, err := r.commit(b, ref, parent, tree, msg)
-	return gitstore.RefUpdate{Name: ref, Old: parent, New: id}, err
+	return r.addKeys(b, host, r.epoch(), add)
 }
 
 // keysTree is the tree with all files, old and new.

@@ -5,12 +5,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/espace-git/espace-git/chain"
 	"github.com/espace-git/espace-git/checkpoint"
 	"github.com/espace-git/espace-git/gitstore"
 	"github.com/espace-git/espace-git/internal/wire"
 	"github.com/espace-git/espace-git/membership"
+	"github.com/espace-git/espace-git/seal"
 	"github.com/espace-git/espace-git/view"
 )
 
@@ -85,7 +87,9 @@ func (p *peer) fakesBase(change func(key, value []byte) ([]byte, []byte), more .
 // newcomer says so, and begins with the state that its inviter endorses.
 func TestReviewMalformedStateStopsNobody(t *testing.T) {
 	keep := func(key, value []byte) ([]byte, []byte) { return key, value }
-	row := func(table byte) []byte { return slices.Concat([]byte{'r', 0, 0, 0, table}, make([]byte, 15), []byte{1}) }
+	row := func(table byte) []byte {
+		return slices.Concat([]byte{'r', 0, 0, 0, table}, make([]byte, 15), []byte{1})
+	}
 	for name, fake := range map[string]func(*peer){
 		"row of no table": func(p *peer) { p.fakesBase(keep, [2][]byte{row(9), {0x80}}) },
 		"row of garbage":  func(p *peer) { p.fakesBase(keep, [2][]byte{row(1), []byte("garbage")}) },
@@ -194,5 +198,206 @@ func TestReviewStateOfAnotherTree(t *testing.T) {
 	alice.syncs()
 	if res, err := carol.Sync(t.Context()); errors.Is(err, ErrViolation) || !strings.Contains(strings.Join(res.Warnings, "\n"), "not the ones that were signed") {
 		t.Errorf("carol: %v, %q", err, res.Warnings)
+	}
+}
+
+// sealsBadly seals with other wraps than it should: wrap says what a device gets.
+func (p *peer) sealsBadly(body func(*round) (membership.Body, map[string][]byte, error), wrap func(d membership.Device, good seal.EpochSecret) []seal.EpochSecret) {
+	p.t.Helper()
+	p.syncs()
+	sg := &sealing{s: p.Space, body: body, unstable: map[string]int{}, done: Sealed{Short: []string{}}}
+	var updates []gitstore.RefUpdate
+	err := p.readThen(p.t.Context(), func(r *round, b *gitstore.Batch, shown *display) (err error) {
+		sg.r, sg.b, sg.shown = r, b, shown
+		if updates, err = sg.prepare(); err != nil {
+			return err
+		}
+		next := r.roster().Epoch().Epoch
+		add := map[string][]byte{}
+		for _, d := range r.roster().Recipients() {
+			secrets := wrap(d, seal.EpochSecret{O: next.O, Secret: sg.secret})
+			if secrets == nil {
+				continue
+			}
+			file, err := seal.WrapSecrets(d.Recipient, seal.Wrap{Space: r.s.id, Secrets: secrets})
+			if err != nil {
+				return err
+			}
+			add[seal.WrapPath(d.Recipient, r.me.Device, 0)] = file
+		}
+		adds := chain.AddsHash(add)
+		msg := r.messageIn(chain.Keys, next)
+		msg.Adds = &adds
+		ref := r.s.refs.Keys(next)
+		updates[0].New, err = r.commit(b, ref, wire.ObjectID{}, keysTree(b, nil, add), msg)
+		return err
+	})
+	if err != nil {
+		p.t.Fatalf("%s seals: %v", p.name, err)
+	}
+	host, err := p.host()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if err := sg.push(p.t.Context(), host, updates); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// garbage is a wrong secret for the epoch of a good one.
+func garbage(good seal.EpochSecret) []seal.EpochSecret {
+	s, err := seal.SecretFrom(make([]byte, 32))
+	if err != nil {
+		panic(err)
+	}
+	return []seal.EpochSecret{{O: good.O, Secret: s}}
+}
+
+// An admin seals and wraps garbage for one member. Its device says that it was not let
+// in, and another's lets it in.
+func TestReviewSealLocksNobodyOut(t *testing.T) {
+	_, alice, bob, mallory := trioOfAdmins(t)
+	alice.writes("one")
+	alice.syncs()
+	bob.writes("of bob")
+	bob.syncs()
+	alice.syncs()
+	bob.writes("waits")
+	mallory.sealsBadly(rotates, func(d membership.Device, good seal.EpochSecret) []seal.EpochSecret {
+		if d.ID == bob.device() {
+			return garbage(good)
+		}
+		return []seal.EpochSecret{good}
+	})
+	for range 3 {
+		bob.syncs()
+		alice.syncs()
+	}
+	if st, err := bob.Status(t.Context()); err != nil || st.Epoch != 1 || st.Pending != 0 {
+		t.Errorf("bob is %+v, %v", st, err)
+	}
+	if got := alice.texts(); !slices.Equal(got, []string{"of bob", "one", "waits"}) {
+		t.Errorf("alice has %q", got)
+	}
+}
+
+// The same, and an honest seal follows before anybody notices: whoever has not written
+// in the epoch that ends gets the secrets before it, too.
+func TestReviewSealAfterLockOut(t *testing.T) {
+	_, alice, bob, mallory := trioOfAdmins(t)
+	alice.writes("one")
+	alice.syncs()
+	bob.writes("of bob")
+	bob.syncs()
+	alice.syncs()
+	mallory.sealsBadly(rotates, func(d membership.Device, good seal.EpochSecret) []seal.EpochSecret {
+		if d.ID == bob.device() {
+			return garbage(good)
+		}
+		return []seal.EpochSecret{good}
+	})
+	alice.writes("two")
+	alice.syncs()
+	if _, err := alice.Seal(t.Context(), SealOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	bob.syncs()
+	if got := bob.texts(); !slices.Equal(got, []string{"of bob", "one", "two"}) {
+		t.Errorf("bob has %q", got)
+	}
+}
+
+// An admin seals so that nobody can open the epoch, by garbage for all, and with a
+// schema in it that nobody can read. After a day it is sealed again, empty; the schema
+// is void, names and schemas that come later are read, and all go on alike.
+func TestReviewEpochOfGarbage(t *testing.T) {
+	_, alice, bob, mallory := trioOfAdmins(t)
+	alice.writes("one")
+	for _, p := range []*peer{alice, bob, alice} {
+		p.syncs()
+	}
+	narrows := func(r *round) (membership.Body, map[string][]byte, error) {
+		before, _ := r.v.Schema()
+		after, err := parseSchema(before, []byte(`tables: {notes: {columns: {other: {type: text}}}}`))
+		if err != nil {
+			return nil, nil, err
+		}
+		encoded, err := after.Encode()
+		return &membership.SchemaBody{}, map[string][]byte{membership.ItemSchema: encoded}, err
+	}
+	mallory.sealsBadly(narrows, func(_ membership.Device, good seal.EpochSecret) []seal.EpochSecret { return garbage(good) })
+	bob.writes("two")
+	for range 2 {
+		alice.syncs()
+		bob.syncs()
+	}
+	for _, p := range []*peer{alice, bob} {
+		p.isIn(StateBehind)
+		p.Space.opts.Now = func() time.Time { return time.Now().Add(25 * time.Hour) }
+	}
+	for range 3 {
+		alice.syncs()
+		bob.syncs()
+	}
+	carol := newPeer(t, "carol")
+	carol.joins(alice, InviteOptions{})
+	for range 3 {
+		alice.syncs()
+		bob.syncs()
+		carol.syncs()
+	}
+	if _, err := alice.Seal(t.Context(), SealOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []*peer{alice, bob, carol, alice, bob, carol} {
+		p.syncs()
+	}
+	for _, p := range []*peer{alice, bob, carol} {
+		if got := p.texts(); !slices.Equal(got, []string{"one", "two"}) {
+			t.Errorf("%s has %q", p.name, got)
+		}
+		if st, err := p.Status(t.Context()); err != nil || st.State != StateActive || st.Pending != 0 {
+			t.Errorf("%s: %+v %v", p.name, st, err)
+		}
+		if got, want := p.base(), alice.base(); got != want {
+			t.Errorf("%s: the state of the epoch is %s, of alice %s", p.name, got, want)
+		}
+	}
+}
+
+// base is the digest of the state with which p's epoch began.
+func (p *peer) base() (d wire.Hash) {
+	p.t.Helper()
+	err := p.look(p.t.Context(), func(r *round) error {
+		m, err := r.base()
+		if m != nil {
+			d = m.Digest
+		}
+		return err
+	})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return d
+}
+
+// ATTACKS 37: an epoch that nobody was let into is sealed again, empty, at once.
+func TestReviewEpochWithoutWraps(t *testing.T) {
+	_, alice, bob, mallory := trioOfAdmins(t)
+	alice.writes("one")
+	alice.syncs()
+	mallory.sealsBadly(rotates, func(membership.Device, seal.EpochSecret) []seal.EpochSecret { return nil })
+	bob.writes("two")
+	for range 3 {
+		alice.syncs()
+		bob.syncs()
+	}
+	for _, p := range []*peer{alice, bob} {
+		if got := p.texts(); !slices.Equal(got, []string{"one", "two"}) {
+			t.Errorf("%s has %q", p.name, got)
+		}
+		if st, err := p.Status(t.Context()); err != nil || st.Epoch != 2 || st.State != StateActive || st.Pending != 0 {
+			t.Errorf("%s: %+v %v", p.name, st, err)
+		}
 	}
 }

@@ -207,7 +207,7 @@ func (r *round) orphan() bool {
 		return false
 	}
 	for _, err := range r.v.Each(bucketWrap, open.O[:]) {
-		return err != nil
+		return err == nil && r.unopenedLong(open.O)
 	}
 	return true
 }
@@ -388,7 +388,7 @@ func (sg *sealing) keys(next wire.Epoch) (gitstore.RefUpdate, error) {
 	secrets := make([][]seal.EpochSecret, len(recipients))
 	for i, d := range recipients {
 		secrets[i] = []seal.EpochSecret{{O: next.O, Secret: sg.secret}}
-		if had, err := r.hasOlder(d); err != nil {
+		if had, err := r.holdsEnding(d); err != nil {
 			return gitstore.RefUpdate{}, err
 		} else if !had {
 			secrets[i] = append(r.secretsFor(d), secrets[i]...)

@@ -51,7 +51,7 @@ func sealWorld(t *testing.T) *world {
 	t.Helper()
 	h := newEvilHost(t)
 	alice := newPerson(t, simNames[0])
-	alice.create(h.dir)
+	alice.createSeats(h.dir)
 	people := []*person{alice}
 	for _, name := range simNames[1:] {
 		p := newPerson(t, name)
@@ -76,13 +76,26 @@ type sealSim struct {
 	inserted map[string]*simDevice // row → who inserted it
 	deleted  map[string]bool       // rows that somebody deleted
 	written  map[string][]string   // row → titles that it was given
+	booked   map[string]booking    // ordered transaction → who made it
+	gone     []*simDevice          // who was removed
+	came     int                   // newcomers
+}
+
+type booking struct {
+	by *simDevice
+	r  space.Receipt
 }
 
 func simulateSeals(t *testing.T, w *world, seed uint64) {
 	h, people := w.unpack(t, simNames...)
 	s := &sealSim{
-		sim:      &sim{t: t, rnd: rand.New(rand.NewPCG(seed, 2)), h: h},
+		sim:      &sim{t: t, rnd: rand.New(rand.NewPCG(seed, 2)), h: h, ordered: true},
 		inserted: map[string]*simDevice{}, deleted: map[string]bool{}, written: map[string][]string{},
+		booked: map[string]booking{},
+	}
+	if s.rnd.IntN(3) == 0 {
+		s.note("the host has no atomic pushes")
+		h.git("config", "receive.advertiseAtomic", "false")
 	}
 	for _, p := range people {
 		d := &simDevice{person: p, dir: p.s.Dir(), url: h.dir, backups: map[string][]string{}, skew: time.Duration(s.rnd.IntN(7200)-3600) * time.Second}
@@ -98,7 +111,7 @@ func simulateSeals(t *testing.T, w *world, seed uint64) {
 		s.step()
 	}
 	s.settle()
-	s.seal(s.devices[slices.IndexFunc(s.devices, func(d *simDevice) bool { return d.name == "alice" })])
+	s.seal(s.named("alice"))
 	s.settle()
 	s.judge()
 }
@@ -116,14 +129,84 @@ func (s *sealSim) step() {
 		s.crash(d)
 	case n < 94:
 		s.backup(d)
-	case n < 97:
+	case n < 96:
 		s.restore(d)
-	default:
+	case n < 97:
 		d.again()
+	case n < 99:
+		s.newcomer()
+	default:
+		s.remove()
+	}
+}
+
+func (s *sealSim) named(name string) *simDevice {
+	return s.devices[slices.IndexFunc(s.devices, func(d *simDevice) bool { return d.name == name })]
+}
+
+// newcomer: alice invites somebody, whom any device lets in that syncs.
+func (s *sealSim) newcomer() {
+	if s.came == 2 {
+		return
+	}
+	s.came++
+	i, err := s.named("alice").s.Invite(s.t.Context(), space.InviteOptions{For: "somebody"})
+	if err != nil {
+		s.t.Errorf("alice invites: %v", err)
+		return
+	}
+	p := newPerson(s.t, fmt.Sprint("eve", s.came))
+	p.join(i.Link)
+	d := &simDevice{person: p, dir: p.s.Dir(), url: s.h.dir, backups: map[string][]string{}, skew: time.Duration(s.rnd.IntN(7200)-3600) * time.Second}
+	d.again()
+	s.note("%s joins", d.name)
+	s.devices = append(s.devices, d)
+}
+
+// remove takes away somebody who is neither alice nor bob: what had not been pushed
+// goes with them.
+func (s *sealSim) remove() {
+	i := s.rnd.IntN(len(s.devices))
+	d := s.devices[i]
+	if len(s.gone) == 2 || d.name == "alice" || d.name == "bob" || d.state() == space.StateWaiting {
+		return
+	}
+	got, err := s.devices[s.rnd.IntN(2)].s.RemoveMember(s.t.Context(), d.name, space.RemoveOptions{})
+	s.note("%s is removed: %+v %v", d.name, got, err)
+	switch {
+	case errors.Is(err, space.ErrNotPermitted) || errors.Is(err, space.ErrConflict) || errors.Is(err, space.ErrNotFound):
+	case err != nil:
+		s.t.Errorf("%s is removed: %v", d.name, err)
+	default:
+		s.devices, s.gone = slices.Delete(s.devices, i, i+1), append(s.gone, d)
+	}
+}
+
+// book takes a seat, of which there are few.
+func (s *sealSim) book(d *simDevice) {
+	place := fmt.Sprint("seat ", s.rnd.IntN(12))
+	r, err := d.s.Write(s.t.Context(), func(tx *space.Tx) error {
+		_, err := tx.Insert("seats", space.Row{"place": place, "owner": d.name})
+		return err
+	})
+	s.note("%s takes %s: %+v %v", d.name, place, r, err)
+	switch {
+	case err == nil:
+		s.booked[r.ID] = booking{d, r}
+	case !errors.Is(err, space.ErrConflict):
+		s.t.Errorf("%s takes %s: %v", d.name, place, err)
 	}
 }
 
 func (s *sealSim) write(d *simDevice) {
+	switch d.state() {
+	case space.StateWaiting:
+		return
+	}
+	if s.rnd.IntN(8) == 0 {
+		s.book(d)
+		return
+	}
 	rows := d.rows()
 	title := fmt.Sprintf("%s-%d", d.name, s.rnd.Uint64())
 	switch n := s.rnd.IntN(10); {
@@ -174,6 +257,11 @@ func (s *sealSim) restore(d *simDevice) {
 	s.must(os.RemoveAll(d.dir))
 	copyExactly(s.t, from, d.dir)
 	d.again()
+	for id, b := range s.booked {
+		if b.by == d {
+			delete(s.booked, id) // it may know nothing of it any more
+		}
+	}
 }
 
 func (s *sealSim) judge() {
@@ -182,6 +270,10 @@ func (s *sealSim) judge() {
 		if diff := cmp.Diff(first.rows(), d.rows()); diff != "" {
 			s.t.Errorf("%s has other rows than %s:\n%s", d.name, first.name, diff)
 		}
+		if diff := cmp.Diff(first.taken(), d.taken()); diff != "" {
+			s.t.Errorf("%s has other seats than %s:\n%s", d.name, first.name, diff)
+		}
+		d.seesEachOnce()
 		if first.digest() != d.digest() {
 			s.t.Errorf("digests of %s and %s differ", first.name, d.name)
 		}
@@ -197,6 +289,28 @@ func (s *sealSim) judge() {
 		}
 	}
 	s.judgeWrites(first)
+	s.judgeOrder()
+	for _, d := range s.gone {
+		if _, err := d.s.Sync(s.t.Context()); !errors.Is(err, space.ErrNotPermitted) {
+			s.t.Errorf("%s syncs after the removal: %v", d.name, err)
+		}
+		if kinds := d.evidence(); len(kinds) > 0 {
+			s.t.Errorf("%s keeps evidence of %q", d.name, kinds)
+		}
+	}
+}
+
+// judgeOrder: every ordered transaction came to an end.
+func (s *sealSim) judgeOrder() {
+	for id, b := range s.booked {
+		if slices.Contains(s.gone, b.by) {
+			continue
+		}
+		got, err := b.by.s.Receipt(s.t.Context(), id)
+		if err != nil || got.State != "sealed" && got.State != "refused" && got.State != "lost" {
+			s.t.Errorf("%s took a seat, and has %+v, %v", b.by.name, got, err)
+		}
+	}
 }
 
 func (s *sealSim) judgeWrites(d *simDevice) {
@@ -206,7 +320,7 @@ func (s *sealSim) judgeWrites(d *simDevice) {
 	}
 	for id, by := range s.inserted {
 		row, ok := there[id]
-		if !ok && !s.deleted[id] && !s.kept(by, id) {
+		if !ok && !s.deleted[id] && !slices.Contains(s.gone, by) && !s.kept(by, id) {
 			s.t.Errorf("row %s, which %s inserted, is gone", id, by.name)
 		}
 		if ok && !slices.Contains(s.written[id], row["title"].(string)) {

@@ -205,6 +205,14 @@ func (r *round) write(b *gitstore.Batch, shown *display) ([]gitstore.RefUpdate, 
 	if r.me.Role == "" {
 		return nil, nil
 	}
+	ask, err := r.askIn(b, host)
+	if err != nil {
+		return nil, err
+	}
+	if ask.Name != "" {
+		ask.Old = shown.at(ask.Name)
+		updates = append(updates, ask)
+	}
 	if r.behind() || r.hidden != "" {
 		return updates, nil // nothing is pushed under an epoch known to be sealed
 	}
@@ -297,8 +305,13 @@ func (r *round) readOwn(ctx context.Context, shown map[string]wire.ObjectID) err
 		n, _ := r.s.refs.Parse(ref)
 		switch {
 		case n.Kind == wire.RefKeys:
-			if err := r.newKeys(r.epoch(), ref, tip); err != nil {
-				return err
+			for _, e := range epochsToRead(r.me, r.roster()) {
+				if r.s.refs.Keys(e) != ref {
+					continue
+				}
+				if err := r.newKeys(e, ref, tip); err != nil {
+					return err
+				}
 			}
 		case n.Kind == wire.RefLane && n.Device == r.me.Device:
 			if err := r.readOwnLane(ctx, ref, tip); err != nil {
