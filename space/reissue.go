@@ -36,8 +36,9 @@ func (f *following) unsealedOwn() (out []*unsealedTx, err error) {
 	if err != nil {
 		return nil, err
 	}
-	head, _ := f.next.Cut.Lane(r.me.Device)
-	clean := f.variants[r.me.Device] == nil && r.lanes[r.me.Device] != nil && r.lanes[r.me.Device].log.Len() <= head.Len
+	// Where anything is cut below what was applied, own entries may lose what they
+	// depend on: which of them count is known when the epoch is folded anew.
+	clean := len(f.variants) == 0 && !f.shortened()
 	covered, err := r.coveredOwn()
 	if err != nil {
 		return nil, err

@@ -161,7 +161,7 @@ func (sg *sealing) prepare() (updates []gitstore.RefUpdate, err error) {
 		return nil, err
 	}
 	sg.part.Commitment = sg.secret.Commitment(r.roster().Epoch().Number+1, r.roster().Head().Hash)
-	ended := r.epoch()
+	ended := r.ending()
 	main, err := sg.entry()
 	if err != nil {
 		return nil, err
@@ -207,9 +207,17 @@ func (r *round) orphan() bool {
 		return false
 	}
 	for _, err := range r.v.Each(bucketWrap, open.O[:]) {
-		return err == nil && r.unopenedLong(open.O)
+		return err != nil
 	}
 	return true
+}
+
+// ending is the epoch that a seal by this device ends.
+func (r *round) ending() wire.Epoch {
+	if r.orphan() {
+		return r.roster().Epoch().Epoch // nobody stands in it
+	}
+	return r.epoch()
 }
 
 // shortLanes: what others have seen, and the host does not show, would be cut off.
@@ -388,7 +396,7 @@ func (sg *sealing) keys(next wire.Epoch) (gitstore.RefUpdate, error) {
 	secrets := make([][]seal.EpochSecret, len(recipients))
 	for i, d := range recipients {
 		secrets[i] = []seal.EpochSecret{{O: next.O, Secret: sg.secret}}
-		if had, err := r.holdsEnding(d); err != nil {
+		if had, err := r.hasOlder(d); err != nil {
 			return gitstore.RefUpdate{}, err
 		} else if !had {
 			secrets[i] = append(r.secretsFor(d), secrets[i]...)
