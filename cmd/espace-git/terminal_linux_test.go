@@ -206,7 +206,7 @@ func TestTerminalAsksForNameAndOwner(t *testing.T) {
 		p.ends(exitFailed)
 	}
 	p := onTerminal(t, alice, "-C", ours, "member", "role", "Bob", "owner")
-	p.expect("can't take it back")
+	p.expect("Owners can do everything")
 	p.enter("yes")
 	p.expect("Bob is now owner")
 	p.ends(exitOK)
