@@ -145,72 +145,72 @@ func TestAttackWaysBack(t *testing.T) {
 		"leaves":          func(s *story) { s.must("mallory's phone", &LeaveBody{}) },
 		"left-and-sealed": func(s *story) { s.must("mallory", &LeaveBody{}); s.must("adam", &RotateBody{}) },
 	}
-	back := map[string]func(s *story, sealed bool) (error, string){
-		"signs": func(s *story, _ bool) (error, string) {
-			_, err := s.try("mallory", s.draft(&SchemaBody{Widens: true}))
-			return err, "author-not-active"
+	back := map[string]func(s *story, sealed bool) (rule string, err error){
+		"signs": func(s *story, _ bool) (rule string, err error) {
+			_, err = s.try("mallory", s.draft(&SchemaBody{Widens: true}))
+			return "author-not-active", err
 		},
-		"signs-with-another-device": func(s *story, _ bool) (error, string) {
-			_, err := s.try("mallory's watch", s.draft(s.sealed("mallory's watch", &RotateBody{})))
-			return err, "author-not-active"
+		"signs-with-another-device": func(s *story, _ bool) (rule string, err error) {
+			_, err = s.try("mallory's watch", s.draft(s.sealed("mallory's watch", &RotateBody{})))
+			return "author-not-active", err
 		},
-		"stolen-device-link": func(s *story, sealed bool) (error, string) {
-			return s.admit("adam", s.request("thief", s.links["spare"])), closedOr("inviter-gone", sealed)
+		"stolen-device-link": func(s *story, sealed bool) (rule string, err error) {
+			return closedOr("inviter-gone", sealed), s.admit("adam", s.request("thief", s.links["spare"]))
 		},
-		"recovery-key-after-removal": func(s *story, sealed bool) (error, string) {
+		"recovery-key-after-removal": func(s *story, sealed bool) (rule string, err error) {
 			if !sealed {
-				_, err := s.try("mallory 9", Draft{Body: s.recovering("mallory 9", "mallory", "again")})
-				return err, "member-not-active"
+				_, err = s.try("mallory 9", Draft{Body: s.recovering("mallory 9", "mallory", "again")})
+				return "member-not-active", err
 			}
 			p := RecoverParams{Words: recoveryWords("mallory"), Signer: testKey("mallory 9"), Recipient: testRecipient("mallory 9"), Recovery: recoveryKeys("x")}
-			_, err := s.r.NewRecover(p)
-			return err, "recovery-unknown"
+			_, err = s.r.NewRecover(p)
+			return "recovery-unknown", err
 		},
-		"recovery-proof-kept": func(s *story, _ bool) (error, string) {
-			_, err := s.try("mallory 9", Draft{Body: base.recovering("mallory 9", "mallory", "again")})
+		"recovery-proof-kept": func(s *story, _ bool) (rule string, err error) {
+			_, err = s.try("mallory 9", Draft{Body: base.recovering("mallory 9", "mallory", "again")})
 			if sealed := s.r.Epoch().Number > base.r.Epoch().Number; sealed {
-				return err, "member-gone"
+				return "member-gone", err
 			}
-			return err, "member-not-active"
+			return "member-not-active", err
 		},
-		"invite-it-made": func(s *story, sealed bool) (error, string) {
-			return s.admit("adam", s.request("puppet", s.links["for a friend"])), closedOr("inviter-gone", sealed)
+		"invite-it-made": func(s *story, sealed bool) (rule string, err error) {
+			return closedOr("inviter-gone", sealed), s.admit("adam", s.request("puppet", s.links["for a friend"]))
 		},
-		"invite-its-device-made": func(s *story, sealed bool) (error, string) {
-			return s.admit("adam", s.request("puppet", s.links["for another"])), closedOr("inviter-gone", sealed)
+		"invite-its-device-made": func(s *story, sealed bool) (rule string, err error) {
+			return closedOr("inviter-gone", sealed), s.admit("adam", s.request("puppet", s.links["for another"]))
 		},
-		"old-keys-by-another-invite": func(s *story, _ bool) (error, string) {
-			return s.admit("adam", s.request("mallory", s.links["of adam"])), "key-used-before"
+		"old-keys-by-another-invite": func(s *story, _ bool) (rule string, err error) {
+			return "key-used-before", s.admit("adam", s.request("mallory", s.links["of adam"]))
 		},
-		"carries-a-join": func(s *story, _ bool) (error, string) {
-			return s.admit("mallory", s.request("puppet", s.links["of adam"])), "author-not-active"
+		"carries-a-join": func(s *story, _ bool) (rule string, err error) {
+			return "author-not-active", s.admit("mallory", s.request("puppet", s.links["of adam"]))
 		},
-		"history-for-it": func(s *story, sealed bool) (error, string) {
-			_, err := s.try("adam", Draft{Body: &KeyWrapBody{Member: memberID("mallory")}})
-			return err, goneOr("member-not-active", sealed)
+		"history-for-it": func(s *story, sealed bool) (rule string, err error) {
+			_, err = s.try("adam", Draft{Body: &KeyWrapBody{Member: memberID("mallory")}})
+			return goneOr("member-not-active", sealed), err
 		},
-		"role-for-it": func(s *story, sealed bool) (error, string) {
-			_, err := s.try("alice", Draft{Body: &MemberRoleBody{Member: memberID("mallory"), Role: Owner}})
-			return err, goneOr("member-not-active", sealed)
+		"role-for-it": func(s *story, sealed bool) (rule string, err error) {
+			_, err = s.try("alice", Draft{Body: &MemberRoleBody{Member: memberID("mallory"), Role: Owner}})
+			return goneOr("member-not-active", sealed), err
 		},
-		"admin-vouches-for-it": func(s *story, sealed bool) (error, string) {
+		"admin-vouches-for-it": func(s *story, sealed bool) (rule string, err error) {
 			b := s.inviteBody("for mallory again", NoRole)
 			b.Member, b.History, b.Approve = ref(memberID("mallory")), nil, true
-			_, err := s.try("alice", Draft{Body: b})
-			return err, goneOr("member-not-active", sealed)
+			_, err = s.try("alice", Draft{Body: b})
+			return goneOr("member-not-active", sealed), err
 		},
-		"removed-rejoins-by-multi-use-link": func(s *story, sealed bool) (error, string) {
+		"removed-rejoins-by-multi-use-link": func(s *story, sealed bool) (rule string, err error) {
 			if !sealed {
-				return nil, "" // the link is alice's; the seal closes it
+				return "", nil // the link is alice's; the seal closes it
 			}
-			return s.admit("adam", s.request("mallory 9", s.links["many"])), "invite-closed"
+			return "invite-closed", s.admit("adam", s.request("mallory 9", s.links["many"]))
 		},
-		"whom-it-vouched-for": func(s *story, sealed bool) (error, string) {
+		"whom-it-vouched-for": func(s *story, sealed bool) (rule string, err error) {
 			if !sealed {
-				return nil, ""
+				return "", nil
 			}
-			_, err := s.try("bob 2", Draft{Body: &KeyUpdateBody{Recipient: testRecipient("x")}})
-			return err, "author-not-active"
+			_, err = s.try("bob 2", Draft{Body: &KeyUpdateBody{Recipient: testRecipient("x")}})
+			return "author-not-active", err
 		},
 	}
 	for how, goes := range goes {
@@ -219,7 +219,7 @@ func TestAttackWaysBack(t *testing.T) {
 				s := base.in(t)
 				goes(s)
 				sealed := s.r.Epoch().Number > base.r.Epoch().Number
-				if err, rule := try(s, sealed); rule != "" {
+				if rule, err := try(s, sealed); rule != "" {
 					wantRule(t, err, rule)
 				}
 				shut(t, s.r, sealed)

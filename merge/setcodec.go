@@ -40,7 +40,7 @@ func (w *opWriter) dot(d Dot) {
 		w.column = append(w.column, d.Device[:]...)
 		w.uint(d.Number)
 	case d.Number == 0:
-		w.uint(head | dotHere)
+		w.uint(head + dotHere)
 	default:
 		w.uint(head | dotOwn)
 		w.uint(d.Number)
