@@ -139,14 +139,20 @@ func (t *tree) dropped(d Dropped) (*Roster, error) {
 // counts is the rest of the verdict: after is the state after the resolve, head
 // that of the branch that it drops, shared the last that both share.
 func (b *ForkResolveBody) counts(e *Entry, after, head, shared *Roster) error {
-	author, ok := head.devices.get(e.Author)
-	if !ok || !head.counts(author) || head.RoleOf(author.ID) != Owner {
-		return denied("no-owner-at-both", "its author is no owner at the head that it drops")
-	}
-	if err := b.consented(head, author, false); err != nil {
+	if err := b.Moves(head, e.Author); err != nil {
 		return err
 	}
 	return head.stillHolds(after, shared)
+}
+
+// Moves tells whether those who stand on a branch that b drops would move over for
+// that author: what is asked at its head. The rest of the verdict is Follow's.
+func (b *ForkResolveBody) Moves(head *Roster, by wire.DeviceID) error {
+	author, ok := head.devices.get(by)
+	if !ok || !head.counts(author) || head.RoleOf(author.ID) != Owner {
+		return denied("no-owner-at-both", "its author is no owner at the head that it drops")
+	}
+	return b.consented(head, author, false)
 }
 
 // stillHolds: all that was taken away between shared and r is taken away in after.

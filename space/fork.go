@@ -156,6 +156,9 @@ func (r *round) exchangeLedger(m membership.Move, all [][]byte) error {
 	if err := r.lowerPlaces(m.From); err != nil {
 		return err
 	}
+	if err := r.unlogLedger(m.From); err != nil {
+		return err
+	}
 	var err error
 	if r.schemas, err = loadSchemas(r.v); err != nil {
 		return err
@@ -234,6 +237,9 @@ func (r *round) beginAnew() error {
 // takeUp issues again the own transactions that the state with which this device begins
 // does not hold: those of a branch that was left.
 func (r *round) takeUp() error {
+	if err := r.relog(); err != nil {
+		return err
+	}
 	rows, err := r.v.OwnJournal()
 	if err != nil || len(rows) == 0 {
 		return err

@@ -48,6 +48,11 @@ func (r *round) resolving(f forked, consents []string) (membership.Body, error) 
 		body.Consents = append(body.Consents, given)
 	}
 	slices.SortFunc(body.Consents, func(a, b membership.Consent) int { return slices.Compare(a.Device[:], b.Device[:]) })
+	for _, b := range f.branches {
+		if err := body.Moves(b.Roster, r.me.Device); err != nil {
+			return nil, notPermitted("who stands on the branch that ends at entry %d would not move over: %v", b.Roster.Head().Number, err)
+		}
+	}
 	return body, nil
 }
 

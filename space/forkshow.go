@@ -55,6 +55,9 @@ func (s *Space) Forks(ctx context.Context) (*Fork, error) {
 		r.showBranches(f, out)
 		out.May, out.Undecided = r.mayResolve(f), f.undecided
 		out.Consents = r.roster().Policy().Approvals[membership.KindForkResolve]
+		for _, b := range f.branches {
+			out.Consents = max(out.Consents, b.Roster.Policy().Approvals[membership.KindForkResolve])
+		}
 		if f.undecided {
 			return nil
 		}

@@ -60,6 +60,23 @@ func (tx *Tx) SettleLog(seq, number, time uint64) error {
 	return failed("writing the changelog", err)
 }
 
+// ResetLog gives a line any state, also one that was Sealed: the branch of the ledger
+// on which it was sealed was left.
+func (tx *Tx) ResetLog(seq uint64, state State, reason string) error {
+	if err := tx.may(true); err != nil {
+		return err
+	}
+	return failed("writing the changelog", tx.c.exec("UPDATE log$ SET state = ?2, reason = ?3 WHERE seq = ?1", seq, int64(state), reason))
+}
+
+// DropLog takes a line out: of an event on a branch that was left.
+func (tx *Tx) DropLog(seq uint64) error {
+	if err := tx.may(true); err != nil {
+		return err
+	}
+	return failed("writing the changelog", tx.c.exec("DELETE FROM log$ WHERE seq = ?1", seq))
+}
+
 // LogFilter chooses lines. Zero values choose all.
 type LogFilter struct {
 	Table   uint32
