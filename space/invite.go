@@ -28,6 +28,7 @@ type InviteOptions struct {
 	History string // all, none (what was before the join stays closed), or the number of an epoch
 	Approve bool   // an admin approves each join; always so for admin and owner
 	For     string // whom it is for; members see it
+	Member  string // of AddDevice: a member that lost all its devices
 }
 
 // Invitation is a link that is on the host already.
@@ -50,7 +51,9 @@ func (s *Space) Invite(ctx context.Context, o InviteOptions) (*Invitation, error
 }
 
 // AddDevice makes a link for a further device of the own member: only its role
-// and history are given on, and only this member's devices can make it.
+// and history are given on, and only this member's devices can make it. With
+// o.Member it is for a member that has lost all its devices, once these are removed:
+// an admin vouches for it, who could impersonate it and so is named for ever.
 func (s *Space) AddDevice(ctx context.Context, o InviteOptions) (*Invitation, error) {
 	expires := o.Expires
 	if expires == 0 {
@@ -60,7 +63,18 @@ func (s *Space) AddDevice(ctx context.Context, o InviteOptions) (*Invitation, er
 	if err := s.db.View(ctx, func(v *view.Tx) (err error) { me, err = loadSelf(v); return err }); err != nil {
 		return nil, classify(err)
 	}
-	return s.invite(ctx, &membership.InviteBody{Member: &me.Member, Uses: 1, Expires: expiry(s.opts.Now(), expires)}, o.For)
+	body := &membership.InviteBody{Member: &me.Member, Uses: 1, Expires: expiry(s.opts.Now(), expires)}
+	if o.Member != "" {
+		err := s.look(ctx, func(r *round) error {
+			m, err := findMember(r.v, r.roster(), o.Member)
+			body.Member, body.Approve = &m.ID, m.ID != me.Member && (o.Approve || m.Role >= membership.Admin)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return s.invite(ctx, body, o.For)
 }
 
 func (o InviteOptions) body(now time.Time) (*membership.InviteBody, error) {

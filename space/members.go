@@ -29,6 +29,7 @@ type DeviceInfo struct {
 	Owner  string `json:"owner"`  // and name
 	Status string `json:"status"` // active, pending, waiting (not let in yet), recovering, leaving, removed
 	This   bool   `json:"this"`
+	Via    string `json:"via"` // how it came, if not by an own device: recovery; or the admin who vouched for it, and could impersonate
 }
 
 // Members lists everybody who belongs, in the order in which they came.
@@ -87,6 +88,12 @@ func (r *round) deviceInfo(id wire.DeviceID) (DeviceInfo, error) {
 	info := DeviceInfo{
 		Device: id.String(), Name: text(r.v, nameDevice, id[:]), Member: d.Member.String(), Owner: memberName(r.v, d.Member),
 		Status: string(d.Status), This: id == r.me.Device,
+	}
+	switch {
+	case d.Recovered:
+		info.Via = "recovery"
+	case !d.Voucher.IsZero():
+		info.Via = r.deviceName(d.Voucher)
 	}
 	if !d.Active || r.secret.IsZero() || id == r.me.Device {
 		return info, nil

@@ -2,6 +2,7 @@ package space_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -221,4 +222,62 @@ func TestJoinWithoutHistory(t *testing.T) {
 	if carol.digest() != alice.digest() {
 		t.Error("carol has another state than alice")
 	}
+}
+
+// What happens in a member's name on one device its other devices show once.
+func TestToldInMyName(t *testing.T) {
+	_, alice, bob := two(t)
+	link, err := bob.s.AddDevice(t.Context(), space.InviteOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	phone := newPerson(t, "")
+	phone.join(link.Link)
+	told := func(p *person, words string) {
+		t.Helper()
+		if got := p.sync().Warnings; !slices.ContainsFunc(got, func(w string) bool { return strings.Contains(w, words) }) {
+			t.Errorf("not told of %q: %q", words, got)
+		}
+		if got := p.sync().Warnings; slices.ContainsFunc(got, func(w string) bool { return strings.Contains(w, "in your name") }) {
+			t.Errorf("told twice: %q", got)
+		}
+	}
+	told(bob, "a further device of yours came in")
+	same(t, 3, phone, bob, alice)
+	if _, err := phone.s.NewRecovery(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	told(bob, "new recovery words were made")
+	if _, err := phone.s.AddDevice(t.Context(), space.InviteOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	told(bob, "a link for a further device of yours was made")
+	if got := alice.sync().Warnings; len(got) > 0 {
+		t.Errorf("alice is told: %q", got)
+	}
+}
+
+// A member that lost all its devices comes back by an admin's link, who is named for it.
+func TestVouch(t *testing.T) {
+	_, alice, bob := two(t)
+	if _, err := alice.s.AddDevice(t.Context(), space.InviteOptions{Member: "bob"}); !errors.Is(err, space.ErrNotPermitted) {
+		t.Errorf("vouching for one who has a device: %v", err)
+	}
+	if _, err := alice.s.RemoveDevice(t.Context(), bob.device(), space.RemoveOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	link, err := alice.s.AddDevice(t.Context(), space.InviteOptions{Member: "bob"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := newPerson(t, "")
+	again.join(link.Link)
+	same(t, 3, alice, again)
+	devices, err := alice.s.Devices(t.Context())
+	if err != nil || len(devices) != 2 || devices[1].Owner != "bob" || devices[1].Via != "alice" {
+		t.Errorf("devices: %+v %v", devices, err)
+	}
+	again.insert(space.Row{"title": "back"})
+	same(t, 4, again, alice)
+	bob.isGone()
 }

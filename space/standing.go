@@ -39,6 +39,7 @@ func (r *round) standing(before int) error {
 		return nil
 	}
 	if r.ledger.len() != before {
+		r.tellInMyName(before)
 		if err := seenChanged(r.v); err != nil {
 			return err
 		}

@@ -53,8 +53,8 @@ func (a *app) deviceList(all []space.DeviceInfo, err error) error {
 		return err
 	}
 	return a.print(list(all), func(w io.Writer) {
-		table(w, []string{"DEVICE", "MEMBER", "NAME", "STATUS"}, mapped(all, func(d space.DeviceInfo) []string {
-			return []string{d.Device, d.Owner, d.Name, d.Status + thisDevice[d.This]}
+		table(w, []string{"DEVICE", "MEMBER", "NAME", "STATUS", "VIA"}, mapped(all, func(d space.DeviceInfo) []string {
+			return []string{d.Device, d.Owner, d.Name, d.Status + thisDevice[d.This], d.Via}
 		}))
 	})
 }
@@ -72,12 +72,13 @@ func (a *app) deviceAdd() *cobra.Command {
 				return usageHint(err, hintRemote)
 			}
 			if err != nil {
-				return err
+				return hintFor(err, space.ErrNotFound, hintMembers)
 			}
 			return a.handOut(s, inv, f)
 		})
 	})
 	c.Flags().StringVar(&f.expires, "expires", "1d", flagExpires)
 	c.Flags().BoolVar(&f.noWait, "no-wait", false, flagNoWait)
+	c.Flags().StringVar(&f.Member, "member", "", flagVouch)
 	return c
 }

@@ -71,6 +71,7 @@ const (
 	flagConsent = "`TEXT` that another owner got from fork consent"
 	flagBefore  = "drop ledger entry `N`, a seal that nobody can follow, and what stands on it"
 
+	flagVouch         = "for `NAME`, who lost all devices: you vouch for it, and are named for ever (admins)"
 	flagSheet         = "read the recovery sheet from `FILE`; - is stdin"
 	flagRecoverRemote = "`URL` of the repository, if it is another than the sheet's"
 	flagLost          = "`DEVICE` of yours to remove at once, by its ID, or all"

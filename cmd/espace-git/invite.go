@@ -96,7 +96,9 @@ func (a *app) handOut(s *space.Space, inv *space.Invitation, f inviteFlags) erro
 	if told && seen && !a.json {
 		qrterminal.GenerateHalfBlock(inv.Link, qrterminal.L, a.err)
 	}
-	if f.own {
+	if f.Member != "" {
+		a.say(fmt.Sprintf(deviceVouched, inv.ID, moment(inv.Expires), clean(f.Member)))
+	} else if f.own {
 		a.say(fmt.Sprintf(deviceTold, inv.ID, moment(inv.Expires)))
 	} else {
 		a.say(fmt.Sprintf(inviteTold, inv.ID, moment(inv.Expires)))

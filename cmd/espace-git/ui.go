@@ -29,6 +29,7 @@ It is for the day when every device is lost:  espace-git recover DIR . Whoever h
 	stillWaiting  = "still waiting to be let in; the host can't be asked: %s"
 
 	deviceTold    = "WHOEVER USES THIS LINK BECOMES YOU. It is for your own other device only: give it to nobody.\nThere, run  espace-git join DIR --link -    It is open until %[2]s;  espace-git invite revoke %[1]s  closes it."
+	deviceVouched = "WHOEVER USES THIS LINK BECOMES %[3]s. Give it to nobody else, and be sure that it is they who ask: you are named for ever as who vouched.\nThere,  espace-git join DIR --link -    It is open until %[2]s;  espace-git invite revoke %[1]s  closes it."
 	deviceLater   = "The device is let in by the next sync of any member."
 	deviceStays   = "Waiting to let your device in. Ctrl-C is safe: the next sync of any member does it."
 	deviceDone    = "Your device is in."
