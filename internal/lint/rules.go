@@ -23,6 +23,7 @@ var layers = map[string][]string{
 	"schema":        {"merge"},
 	"view":          {"schema", "merge"},
 	"gitstore":      {},
+	"threeway":      {},
 	"hooks":         {"membership", "chain", "gitstore"},
 	"space":         {"membership", "seal", "identity", "chain", "checkpoint", "merge", "schema", "view", "gitstore", "internal/filelock"},
 
@@ -45,7 +46,7 @@ var testSupport = []string{"bench", "internal/lint", "internal/gitea", "internal
 
 // pure packages are functions from bytes to values: given the same bytes, every device comes to the same verdict. They
 // import nothing of impure and call none of clock, outside their tests.
-var pure = []string{"chain", "checkpoint", "membership", "merge"}
+var pure = []string{"chain", "checkpoint", "membership", "merge", "threeway"}
 
 var impure = []string{
 	"os", "io/fs", "path/filepath", "net", "log", "syscall", "runtime", "plugin", "database/sql",
@@ -63,7 +64,7 @@ var owners = map[string][]string{
 	"github.com/ncruces/go-sqlite3": {"view"},
 	"database/sql":                  {"view"},
 	"github.com/fxamacker/cbor":     {"internal/wire"},
-	"github.com/goccy/go-yaml":      {"schema"},
+	"github.com/goccy/go-yaml":      {"schema", "threeway"},
 	"github.com/google/cel-go":      {"schema"},
 	"github.com/spf13/cobra":        {"cmd/espace-git"},
 	"github.com/transparency-dev":   {"chain"},
