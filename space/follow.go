@@ -218,11 +218,14 @@ func (f *following) mayPass(host *display) (bool, error) {
 	if err != nil || !secret.IsZero() {
 		return err == nil, err
 	}
-	if after, ok := r.roster().OpeningOf(f.next.Number + 1); ok && len(after.Cut.Lanes) == 0 && after.Cut.Order.Len == 0 {
-		return true, nil
-	}
 	if !host.asked(r.s.refs.Keys(f.next.Epoch)) {
 		return false, nil // its keys are fetched next
+	}
+	if err := r.noteUnopened(f.next.O); err != nil {
+		return false, err
+	}
+	if after, ok := r.roster().OpeningOf(f.next.Number + 1); ok && r.passesUnopened(f.next, after) {
+		return true, nil
 	}
 	r.warn("epoch %d was opened by %s, and no member's device has let this one into it yet", f.next.Number, r.deviceName(f.next.Author))
 	return false, nil

@@ -72,10 +72,11 @@ func (r *round) needsWrap(d membership.Device) (bool, error) {
 	if r.answers(d, makers) {
 		return true, nil
 	}
-	if len(makers) > 0 {
+	// What it signed itself lets nobody in.
+	if slices.ContainsFunc(makers, func(id wire.DeviceID) bool { return id != d.ID }) {
 		return r.shouldWitness(d, makers)
 	}
-	return !r.expiredUnseen(d), nil
+	return d.ID != r.roster().Epoch().Author && !r.expiredUnseen(d), nil
 }
 
 // wrappers are the devices that signed a wrap for d in the open epoch.

@@ -401,3 +401,60 @@ func TestReviewEpochWithoutWraps(t *testing.T) {
 		}
 	}
 }
+
+// Who came by an invite that had expired is let in by an admin's approval, and by
+// nothing that it signs itself.
+func TestReviewExpiredLetsItselfInNot(t *testing.T) {
+	h := newBare(t)
+	alice, bob, eve := newPeer(t, "alice"), newPeer(t, "bob"), newPeer(t, "eve")
+	alice.founds(h.dir)
+	bob.joins(alice, InviteOptions{})
+	alice.syncs()
+	bob.syncs()
+	alice.writes("secret")
+	alice.syncs()
+	eve.joins(alice, InviteOptions{}) // and the host shows it late
+	late := func() time.Time { return time.Now().Add(9 * 24 * time.Hour) }
+	for _, p := range []*peer{alice, bob, eve} {
+		p.Space.opts.Now = late
+	}
+	nothing, err := seal.NewSecret(eve.Space.opts.Rand)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own := eve.keys.Device()
+	file, err := seal.WrapSecrets(own.Recipient(), seal.Wrap{Space: eve.Space.id, Secrets: []seal.EpochSecret{{Secret: nothing}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	eve.cheats(eve.keysCommit(map[string][]byte{seal.WrapPath(own.Recipient(), own.ID(), 0): file}))
+	in := func(when string) {
+		t.Helper()
+		for range 2 {
+			alice.syncs()
+			bob.syncs()
+			eve.Sync(t.Context())
+		}
+		for _, o := range eve.ledgerNow().Openings() {
+			if _, has := eve.keys.Secret(o.O); has {
+				t.Fatalf("eve has the secret of epoch %d %s", o.Number, when)
+			}
+		}
+	}
+	in("at once")
+	if _, err := bob.Seal(t.Context(), SealOptions{}); err == nil {
+		t.Error("bob, an editor, seals")
+	}
+	if _, err := alice.Seal(t.Context(), SealOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	in("after a seal")
+}
+
+func (p *peer) ledgerNow() (out *membership.Roster) {
+	p.t.Helper()
+	if err := p.look(p.t.Context(), func(r *round) error { out = r.roster(); return nil }); err != nil {
+		p.t.Fatal(err)
+	}
+	return out
+}

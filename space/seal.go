@@ -207,7 +207,7 @@ func (r *round) orphan() bool {
 		return false
 	}
 	for _, err := range r.v.Each(bucketWrap, open.O[:]) {
-		return err != nil
+		return err == nil && r.unopenedLong(open.O)
 	}
 	return true
 }
@@ -396,7 +396,7 @@ func (sg *sealing) keys(next wire.Epoch) (gitstore.RefUpdate, error) {
 	secrets := make([][]seal.EpochSecret, len(recipients))
 	for i, d := range recipients {
 		secrets[i] = []seal.EpochSecret{{O: next.O, Secret: sg.secret}}
-		if had, err := r.hasOlder(d); err != nil {
+		if had, err := r.holdsEnding(d); err != nil {
 			return gitstore.RefUpdate{}, err
 		} else if !had {
 			secrets[i] = append(r.secretsFor(d), secrets[i]...)
@@ -457,13 +457,11 @@ func (sg *sealing) recipients() (out []membership.Device, err error) {
 	return out, nil
 }
 
-// hasOlder: the device was let into the epoch that ends, so it holds what came before.
+// hasOlder: the device was let into the epoch that ends: it wrote under its secret, or
+// another wrapped it. What else a device signs, it can sign without having any.
 func (r *round) hasOlder(d membership.Device) (bool, error) {
-	if d.ID == r.me.Device {
+	if l := r.lanes[d.ID]; d.ID == r.me.Device || l != nil && l.log.Len() > 0 {
 		return true, nil
-	}
-	if _, spoke, err := r.v.Get(bucketPlace, d.ID[:]); spoke || err != nil {
-		return spoke, err
 	}
 	ended := r.me.Epoch
 	if !r.started() { // who recovers; its entry is in the ledger already
@@ -471,7 +469,7 @@ func (r *round) hasOlder(d membership.Device) (bool, error) {
 		ended = before.Epoch
 	}
 	makers, err := r.wrappersIn(ended, d)
-	return len(makers) > 0, err
+	return slices.ContainsFunc(makers, func(id wire.DeviceID) bool { return id != d.ID }), err
 }
 
 // order is the empty order of the new epoch, as in genesis.
