@@ -12,7 +12,8 @@ import (
 
 // logRow is the changelog's line about a transaction.
 func logRow(tx *merge.Transaction, d wire.DeviceID, m wire.MemberID, state view.State, reason string) view.LogRow {
-	row := view.LogRow{Time: tx.Time, Device: d, Member: m, Number: tx.Number, TxID: tx.ID, Ops: len(tx.Ops), State: state, Reason: reason}
+	written := max(tx.Time, tx.Before) // also of one that is issued again with a lower time
+	row := view.LogRow{Time: written, Device: d, Member: m, Number: tx.Number, TxID: tx.ID, Ops: len(tx.Ops), State: state, Reason: reason}
 	for i := range tx.Ops {
 		op := &tx.Ops[i]
 		if kind := op.Kind.String(); row.Kind == "" {

@@ -207,6 +207,7 @@ func (r *round) read(ctx context.Context, host *display) error {
 		return err
 	}
 	r.tellWaiting()
+	r.tellOwnNews(before)
 	if err := r.start(host); err != nil {
 		return err
 	}

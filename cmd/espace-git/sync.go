@@ -61,6 +61,9 @@ func (a *app) printSync(r *space.SyncResult) error {
 	}
 	return a.print(r, func(w io.Writer) {
 		fmt.Fprintf(w, syncSummary, r.Fetched, r.Pushed, r.Refused)
+		if r.Sealed {
+			fmt.Fprintln(w, syncSealed)
+		}
 		for _, name := range r.LetIn {
 			fmt.Fprintf(w, syncLetIn, clean(name))
 		}

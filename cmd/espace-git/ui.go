@@ -46,6 +46,7 @@ It is for the day when every device is lost:  espace-git recover DIR . Whoever h
 
 	syncSummary  = "fetched %d, pushed %d, refused %d\n"
 	syncLetIn    = "let in: %s\n"
+	syncSealed   = "sealed the epoch, which was due: see  espace-git log"
 	pendingCount = "%d waiting to be pushed"
 	noRemote     = "none"
 	never        = "never"
