@@ -1,6 +1,7 @@
 package space
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -108,18 +109,24 @@ func (r *round) ledgerFork(f *membership.ForkEvidence) error {
 		return nil
 	}
 	text := fmt.Sprintf("the ledger has two branches at entry %d", f.Number)
-	return r.newViolation(evidence{Kind: kindFork, Text: text, Signed: [][]byte{r.ledger.envelopes[f.Number], f.Theirs.Envelope}})
+	return r.newViolation(forkEvidence(text, r.ledger.envelopes[f.Number], f.Theirs.Envelope))
 }
 
 // ledgerSplit: neither branch was verified here before. The entries in which they part
 // are the evidence: it is told once, however long the branches grow.
 func (r *round) ledgerSplit(s *membership.Split) error {
 	text := fmt.Sprintf("the ledger has two branches at entry %d; nothing after it is applied until members' signed positions, an owner, or the user settles it", r.ledger.len())
-	e := evidence{Kind: kindFork, Text: text}
+	var first [][]byte
 	for _, b := range s.Branches {
-		e.Signed = append(e.Signed, b.Entries[0].Envelope)
+		first = append(first, b.Entries[0].Envelope)
 	}
-	return r.newViolation(e)
+	return r.newViolation(forkEvidence(text, first...))
+}
+
+// forkEvidence is the same from whichever branch it is seen.
+func forkEvidence(text string, signed ...[]byte) evidence {
+	slices.SortFunc(signed, bytes.Compare)
+	return evidence{Kind: kindFork, Text: text, Signed: signed}
 }
 
 // ledgerRefused: an entry is evidence if a member's device signed what the rules

@@ -303,3 +303,83 @@ func TestForkIsToldOnce(t *testing.T) {
 		t.Errorf("alice pushed %s", got)
 	}
 }
+
+// A member signs two entries for one place and pushes both at once: all who meet them
+// stop there. An owner chooses one and resolves; the others go on by themselves.
+func TestAttackMemberSplitsLedger(t *testing.T) {
+	h, alice, bob := two(t)
+	carol := newPerson(t, "carol")
+	carol.join(alice.invite())
+	same(t, 3, alice, bob, carol)
+	if err := alice.s.SetRole(t.Context(), "bob", "admin"); err != nil {
+		t.Fatal(err)
+	}
+	same(t, 3, alice, bob, carol)
+	other := h.clone()
+	for _, on := range []*evilHost{h, other} {
+		newForger(on, bob).propose(&membership.RotateBody{Seal: emptySeal()}, nil, nil)
+	}
+	h.showsBoth(other)
+	for _, p := range []*person{alice, carol, bob} {
+		p.caught("two branches")
+		p.insert(space.Row{"title": p.name + " writes on meanwhile"})
+		p.warned("fork show")
+		if f := p.forks(); !f.Undecided || len(f.Branches) != 2 || f.May {
+			t.Fatalf("%s sees %+v", p.name, f)
+		}
+	}
+	if _, err := alice.s.ResolveFork(t.Context(), nil); err == nil {
+		t.Error("alice resolves what she does not stand on")
+	}
+	at := alice.forks().Branches[0]
+	if err := alice.s.ChooseFork(t.Context(), at.Head.Hash); err != nil && !errors.Is(err, space.ErrViolation) {
+		t.Fatal(err)
+	}
+	alice.syncsAnyhow()
+	if f := alice.forks(); f.Undecided || !f.May {
+		t.Fatalf("alice sees %+v", f)
+	}
+	if _, err := alice.s.ResolveBefore(t.Context(), at.Head.Seq, nil); err != nil {
+		t.Fatal(err)
+	}
+	same(t, 6, alice, carol, bob)
+	for _, p := range []*person{carol, bob} {
+		if p.fingerprint() != alice.fingerprint() {
+			t.Errorf("%s stands elsewhere", p.name)
+		}
+	}
+}
+
+// There and back again: a device that returns to a branch goes on with its lane there,
+// and does not sign a second one.
+func TestForkChosenThereAndBack(t *testing.T) {
+	alice, bob, carol := forked(t, func(alice, bob *person) {
+		alice.seal()
+		bob.seal()
+		bob.insert(space.Row{"title": "of bob, on his branch"})
+		bob.sync()
+	})
+	meet(bob, alice, carol)
+	his, hers := bob.fingerprint(), alice.fingerprint()
+	for i, head := range []string{hers, his, hers, his, hers} {
+		if err := bob.s.ChooseFork(t.Context(), head); err != nil && !errors.Is(err, space.ErrViolation) {
+			t.Fatalf("choice %d: %v", i, err)
+		}
+		meet(bob)
+		if bob.fingerprint() != head {
+			t.Fatalf("choice %d did not move", i)
+		}
+		bob.insert(space.Row{"title": "of bob, choice " + string(rune('0'+i))})
+		meet(bob, alice)
+	}
+	if err := carol.s.ChooseFork(t.Context(), hers); err != nil && !errors.Is(err, space.ErrViolation) {
+		t.Fatal(err)
+	}
+	meet(alice, bob, carol)
+	alice.resolves()
+	meet(bob, carol, alice)
+	same(t, 9, alice, bob, carol)
+	for _, p := range []*person{alice, bob, carol} {
+		p.accusesNobody()
+	}
+}

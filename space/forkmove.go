@@ -218,7 +218,15 @@ func (r *round) standBefore(ctx context.Context, number uint64, shown *display) 
 	}
 	f := forked{all: append(rivals, r.ledger.envelopes...)}
 	before, _ := r.roster().At(number - 1)
-	f.branches = append(before.Rivals(f.all), membership.Branch{Entries: r.ledger.entries[number:], Roster: r.roster()})
+	own := membership.Branch{Entries: r.ledger.entries[number:], Roster: r.roster()}
+	f.branches = append(before.Rivals(f.all), own)
+	if split := before.Read(f.all).Split; split != nil {
+		for _, b := range split.Branches {
+			if b.Entries[0].Hash != own.Entries[0].Hash {
+				f.branches = append(f.branches, b)
+			}
+		}
+	}
 	r.ledger = &ledger{roster: before, entries: r.ledger.entries[:number:number], envelopes: r.ledger.envelopes[:number:number]}
 	r.dropped = f
 	return r.readEpoch(ctx, shown)
