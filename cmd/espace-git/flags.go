@@ -60,6 +60,8 @@ const (
 	flagNow              = "do not wait for what others have seen and the host does not show"
 	flagKeep             = "leave `WHAT` open: a device or invite that would go, or recovery"
 	flagEvery            = "those who were removed, too"
+	flagRequire          = "`FEATURE` that a program must have to write here (repeatable)"
+	flagDrop             = "`FEATURE` that is not required any more (repeatable)"
 	flagNewWords         = "make new recovery words for yourself, instead of a new key for this device"
 	flagPolicyInvite     = "the least `ROLE` that may invite: editor, admin or owner"
 	flagApprovals        = "`KIND=N`: so many others must approve entries of that kind; 0 asks for none"

@@ -91,6 +91,8 @@ owner can't leave.`, ""},
 member.role, policy, remote, retention, schema and upgrade; with any of them, also for the policy itself and for new admins.`,
 		"espace-git policy set --approvals member.remove=1,retention=2"},
 	"proposals": {"List what waits for approvals", "Somebody else approves by the number:  espace-git member approve ENTRY", ""},
+	"upgrade": {"Show or change what a program must have to write here", `A program that lacks a required feature writes nothing and says so; it goes on judging the ledger. Owners only: it seals
+the epoch. What was asked for by mistake an owner takes back with --drop.`, "espace-git upgrade\nespace-git upgrade --require seal"},
 	"seal": {"End the epoch and begin a new one", `Admins only. A fresh secret, and a new start: tombstones and merge data go. It happens by itself by policy, and with every
 removal.`, ""},
 	"rotate": {"Change this device's encryption key", `Whoever has a copy of the old key reads nothing that is wrapped from now on. With --recovery it makes new recovery words

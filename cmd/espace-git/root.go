@@ -34,7 +34,7 @@ func (a *app) root() *cobra.Command {
 		}},
 		{"together", groupTogether, []*cobra.Command{a.syncVerb(), a.statusVerb(), a.logVerb(), a.receiptVerb(), a.pendingVerb(), a.conflictsVerb(), a.setAsideVerb()}},
 		{"people", groupPeople, []*cobra.Command{a.memberVerb(), a.deviceVerb(), a.leaveVerb(), a.policyVerb(), a.proposalsVerb()}},
-		{"trust", groupTrust, []*cobra.Command{a.verifyVerb(), a.fingerprintVerb(), a.forkVerb(), a.allowedSignersVerb(), a.sealVerb(), a.rotateVerb(), a.unlockVerb(), a.lockVerb(), a.doctorVerb()}},
+		{"trust", groupTrust, []*cobra.Command{a.verifyVerb(), a.fingerprintVerb(), a.forkVerb(), a.allowedSignersVerb(), a.sealVerb(), a.rotateVerb(), a.upgradeVerb(), a.unlockVerb(), a.lockVerb(), a.doctorVerb()}},
 		{"host", groupHost, []*cobra.Command{a.remoteVerb(), a.healVerb(), a.hostVerb(), a.hookVerb()}},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
