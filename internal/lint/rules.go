@@ -24,12 +24,14 @@ var layers = map[string][]string{
 	"view":          {"schema", "merge"},
 	"gitstore":      {},
 	"threeway":      {},
+	"pathcrypt":     {},
 	"hooks":         {"membership", "chain", "gitstore"},
-	"space":         {"membership", "seal", "identity", "chain", "checkpoint", "merge", "schema", "view", "gitstore", "internal/filelock"},
+	"space":         {"membership", "seal", "identity", "chain", "checkpoint", "merge", "schema", "view", "gitstore", "internal/filelock", "pathcrypt"},
 
 	"internal/filelock":     {},
+	"internal/gitfilter":    {},
 	"internal/githost":      {},
-	"cmd/espace-git":        {"space", "identity", "hooks", "schema", "internal/githost", "cmd/espace-git/demo"},
+	"cmd/espace-git":        {"space", "identity", "hooks", "schema", "internal/githost", "cmd/espace-git/demo", "threeway", "pathcrypt", "internal/gitfilter"},
 	"cmd/espace-git/demo":   {"space", "internal/githost"},
 	"cmd/git-remote-espace": {"space"},
 
@@ -76,7 +78,7 @@ var owners = map[string][]string{
 var restricted = map[string][]string{
 	"os/exec":                              {"gitstore", "identity", "cmd/espace-git", "cmd/espace-git/demo", "cmd/git-remote-espace", "internal/githost", "internal/gitea", "internal/sshdtest"},
 	"net":                                  {"gitstore", "identity", "cmd/espace-git", "cmd/espace-git/demo", "internal/githost", "internal/gitea", "internal/sshdtest"},
-	"golang.org/x/crypto/chacha20poly1305": {"seal"},
+	"golang.org/x/crypto/chacha20poly1305": {"seal", "pathcrypt"},
 	"github.com/klauspost/compress":        {"seal"},
 	"math/rand":                            {},
 	"encoding/gob":                         {},
