@@ -431,42 +431,82 @@ func TestForkBeyondTheNamedHead(t *testing.T) {
 // the lost one, so that nobody is accused when the host shows it after all.
 func TestAttackSealRetryKeptByHost(t *testing.T) {
 	h, alice, bob := two(t)
-	kept := filepath.Join(t.TempDir(), "kept")
-	hook := filepath.Join(h.dir, "hooks", "pre-receive")
-	script := "#!/bin/sh\nmkdir -p '" + kept + "'\ncat > '" + kept + "/refs'\ncp -r \"$GIT_QUARANTINE_PATH\"/. '" + kept + "/objects'\nexit 1\n"
-	if err := os.MkdirAll(filepath.Dir(hook), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(hook, []byte(script), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := alice.s.Seal(t.Context(), space.SealOptions{}); err == nil {
-		t.Fatal("the host took the seal")
-	}
-	if err := os.Remove(hook); err != nil {
-		t.Fatal(err)
-	}
-	lost := ""
-	refs, err := os.ReadFile(filepath.Join(kept, "refs"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(refs)) {
-		if f := strings.Fields(line); len(f) == 3 && f[2] == mainRef {
-			lost = f[1]
+	lost := h.keepsPush(mainRef, func() {
+		if _, err := alice.s.Seal(t.Context(), space.SealOptions{}); err == nil {
+			t.Fatal("the host took the seal")
 		}
-	}
+	})
 	alice.seal()
-	if err := os.CopyFS(filepath.Join(h.dir, "objects"), os.DirFS(filepath.Join(kept, "objects"))); err != nil {
-		t.Fatal(err)
-	}
 	tip := h.refs()[mainRef]
-	h.set(mainRef, h.commitTree(h.git("rev-parse", tip+"^{tree}"), tip, lost))
+	h.set(mainRef, h.commitTree(h.git("rev-parse", tip+"^{tree}"), tip, lost()))
 	same(t, 3, alice, bob)
 	for _, p := range []*person{alice, bob} {
 		if f := p.forks(); len(f.Branches) != 0 || len(p.evidence()) != 0 {
 			t.Errorf("%s sees %+v, evidence %v", p.name, f, p.evidence())
 		}
+	}
+}
+
+// Attack 18: the host refuses an ordered write and keeps it; its author lost the race
+// then. Who met both at once waits for a seal; nobody is accused.
+func TestAttackOrderLostRaceKeptByHost(t *testing.T) {
+	h, people := cinema(t, "alice", "bob", "carol")
+	alice, bob, carol := people[0], people[1], people[2]
+	order := h.ref("/order")
+	bob.take("1A")
+	bob.take("1B")
+	lost := h.keepsPush(order, func() { bob.syncsAnyhow() })
+	alice.take("1A")
+	alice.sync()
+	bob.sync()
+	tip := h.refs()[order]
+	h.set(order, h.commitTree(h.git("rev-parse", tip+"^{tree}"), tip, lost()))
+	meet(carol, alice, bob)
+	alice.seal()
+	meet(bob, carol, alice)
+	settledOrder(t, []string{"1A alice", "1B bob"}, alice, bob, carol)
+	for _, p := range people {
+		for _, kind := range p.evidence() {
+			if kind != "order-fork" {
+				t.Errorf("%s keeps evidence of %s", p.name, kind)
+			}
+		}
+	}
+}
+
+// keepsPush lets the host refuse what is pushed meanwhile, and keep it. lost puts the
+// objects in and tells what the ref was to become.
+func (h *evilHost) keepsPush(ref string, push func()) (lost func() string) {
+	h.t.Helper()
+	kept := filepath.Join(h.t.TempDir(), "kept")
+	hook := filepath.Join(h.dir, "hooks", "pre-receive")
+	script := "#!/bin/sh\nmkdir -p '" + kept + "'\ncat > '" + kept + "/refs'\ncp -r \"$GIT_QUARANTINE_PATH\"/. '" + kept + "/objects'\nexit 1\n"
+	if err := os.MkdirAll(filepath.Dir(hook), 0o755); err != nil {
+		h.t.Fatal(err)
+	}
+	if err := os.WriteFile(hook, []byte(script), 0o755); err != nil {
+		h.t.Fatal(err)
+	}
+	push()
+	if err := os.Remove(hook); err != nil {
+		h.t.Fatal(err)
+	}
+	return func() string {
+		h.t.Helper()
+		refs, err := os.ReadFile(filepath.Join(kept, "refs"))
+		if err != nil {
+			h.t.Fatal(err)
+		}
+		if err := os.CopyFS(filepath.Join(h.dir, "objects"), os.DirFS(filepath.Join(kept, "objects"))); err != nil {
+			h.t.Fatal(err)
+		}
+		for line := range strings.Lines(string(refs)) {
+			if f := strings.Fields(line); len(f) == 3 && f[2] == ref {
+				return f[1]
+			}
+		}
+		h.t.Fatalf("nothing was pushed to %s", ref)
+		return ""
 	}
 }
 

@@ -105,6 +105,22 @@ func (r *round) orderWaits(number uint64) (bool, error) {
 	return slices.ContainsFunc(rows, func(row view.JournalRow) bool { return row.Number == number }), err
 }
 
+// orderTips are the commits below which all branches of the order lie that were read.
+// Where a commit that nobody signed joins two of them, the tip that is kept stands on
+// one.
+func (r *round) orderTips(c *orderLog, ref string) []wire.ObjectID {
+	tips := known(r.tips[ref])
+	if tip, ok := c.reader.Tip(); ok && !slices.Contains(tips, tip.ObjectID()) {
+		tips = append(tips, tip.ObjectID())
+	}
+	if r.shown != nil {
+		if at, ok := r.shown.tip(ref); ok && !slices.Contains(tips, at) {
+			tips = append(tips, at)
+		}
+	}
+	return tips
+}
+
 // orderEnd is where a seal by this device ends the order: at what was applied and a
 // commit says exactly. Who met two branches at once names the longest: neither had
 // effect here, and those who saw it keep what they saw.
@@ -117,7 +133,7 @@ func (r *round) orderEnd() (wire.LogHead, wire.ObjectID, error) {
 	if variants := c.reader.Variants(); len(variants) > 0 {
 		head = variants[0]
 	}
-	commits, err := r.s.repo.Commits(known(r.tips[ref]), nil, maxCommits)
+	commits, err := r.s.repo.Commits(r.orderTips(c, ref), nil, maxCommits)
 	if err != nil {
 		return head, wire.ObjectID{}, fmt.Errorf("the order: %w", err)
 	}
