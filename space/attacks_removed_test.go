@@ -576,3 +576,47 @@ func TestAttackOldEncryptionKey(t *testing.T) {
 		t.Error("the new key opens nothing")
 	}
 }
+
+// The host shows a newcomer the ledger from before an admin was removed, who lets it
+// in there. It reads what that admin knew anyway; nothing that it writes leaves it,
+// since neither its inviter nor an owner nor two members ever saw its join.
+func TestAttackNewcomerCapturedByRemoved(t *testing.T) {
+	h, alice, bob, carol := trio(t)
+	inv, err := alice.Invite(t.Context(), InviteOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	agrees(t, 3, alice, bob, carol)
+	old := h.copy()
+	alice.removes("bob")
+	bob.moves(old.dir)
+	l, err := membership.ParseLink(inv.Link)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Repository = old.dir // what the host of that name serves to the newcomer
+	newcomer := newPeer(t, "newcomer")
+	s, _, err := Join(t.Context(), newcomer.dir, l.String(), JoinOptions{As: "newcomer"}, newcomer.opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	newcomer.Space = s
+	for range 2 {
+		bob.syncs()
+		newcomer.syncs()
+	}
+	newcomer.isIn(StateUnwitnessed)
+	newcomer.writes("for the captors")
+	newcomer.syncs()
+	bob.syncs()
+	if got := bob.texts(); slices.Contains(got, "for the captors") {
+		t.Errorf("the removed admin reads the newcomer: %q", got)
+	}
+	if st, err := newcomer.Status(t.Context()); err != nil || st.Pending != 1 {
+		t.Errorf("the newcomer's write left it: %+v %v", st, err)
+	}
+	newcomer.moves(h.dir)
+	if _, err := newcomer.Sync(t.Context()); err == nil {
+		t.Error("the newcomer does not notice that there are two ledgers")
+	}
+}
