@@ -105,6 +105,7 @@ func (p *play) perform() error {
 		{"verify", titleVerify, p.verify},
 		{"tamper", titleTamper, p.tamper},
 		{"heal", titleHeal, p.heal},
+		{"remove", titleRemove, p.remove},
 		{"sight", titleSight, p.sight},
 	} {
 		p.title(i+1, scene.title)
@@ -248,6 +249,32 @@ func (p *play) verify() (string, error) {
 	}
 	p.say(sayStockGit, n)
 	return fmt.Sprintf("stock git verified %d signed commits", n), nil
+}
+
+// remove: Bob has to go, and the host is on his side: it serves him everything.
+func (p *play) remove() (string, error) {
+	p.command("espace-git member remove %q", bobName)
+	done, err := p.alice.s.RemoveMember(p.ctx, bobName, space.RemoveOptions{})
+	if err != nil {
+		return "", err
+	}
+	if done.Sealed == nil {
+		return "", fmt.Errorf("%w: nothing was sealed", errStory)
+	}
+	p.say(sayRemoved, done.Sealed.Entry, done.Sealed.Epoch)
+	p.command("espace-git insert errands title=%q   # Alice", taskSurprise)
+	if _, err := p.alice.s.Insert(p.ctx, "errands", space.Row{"title": taskSurprise}); err != nil {
+		return "", err
+	}
+	if err := p.sync(p.alice); err != nil {
+		return "", err
+	}
+	_, err = p.bob.s.Sync(p.ctx)
+	if !errors.Is(err, space.ErrNotPermitted) {
+		return "", fmt.Errorf("%w: Bob was removed, and his sync says: %v", errStory, err)
+	}
+	p.say(sayGone, firstLine(err))
+	return fmt.Sprintf("epoch %d", done.Sealed.Epoch), p.show(p.bob, 3)
 }
 
 func (p *play) sync(who *person) error {

@@ -101,15 +101,7 @@ func parseBatch(b []byte) ([]object, error) {
 
 // sample is the beginning of an entry of Alice's lane.
 func (p *play) sample() (string, error) {
-	st, err := p.alice.s.Status(p.ctx)
-	if err != nil {
-		return "", err
-	}
-	ref, err := p.host.lane(st.Device)
-	if err != nil {
-		return "", err
-	}
-	list, err := p.host.git("-C", p.host.repo, "ls-tree", "-r", ref)
+	list, err := p.host.git("-C", p.host.repo, "ls-tree", "-r", p.tip)
 	if err != nil {
 		return "", err
 	}

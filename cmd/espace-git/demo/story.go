@@ -17,6 +17,7 @@ const (
 	taskCordial  = "brew elderflower cordial"
 	newTitle     = "brew elderflower cordial, two bottles"
 	taskBlanket  = "bring the tartan blanket"
+	taskSurprise = "order the marzipan for the surprise"
 	schemaText   = `tables:
   errands:
     columns:
@@ -29,6 +30,7 @@ func secrets() []string {
 	return []string{
 		"Midsummer", "picnic", aliceName, bobName, "workbench", "travelbook", "errands",
 		"lanterns", "elderflower", "cordial", "bottles", "tartan", "blanket",
+		"marzipan", "surprise",
 	}
 }
 
@@ -41,6 +43,7 @@ const (
 	titleVerify  = "They check every signature"
 	titleTamper  = "The host turns a page back"
 	titleHeal    = "The space heals itself"
+	titleRemove  = "Bob has to go"
 	titleSight   = "What the host could see"
 
 	sayHost        = "A git host runs at %s: stock git behind plain HTTP."
@@ -56,6 +59,8 @@ const (
 	sayRollback    = "The host quietly resets Alice's lane to its older commit. To stock git all is well."
 	sayCaught      = "Bob had seen the newer one. A device never goes back behind what it has verified (exit code 20)."
 	sayHealed      = "Every member holds what was verified, and pushes what the host lost. All is there again:"
+	sayRemoved     = "Ledger entry %d names exactly where Bob's writes end and opens epoch %d, with a new secret that no key of his opens."
+	sayGone        = "The host serves Bob everything that it has. His program: %s. He sees what he saw before:"
 	sayRefs        = "All names that it has:"
 	sayObjects     = "%d objects, %d bytes. An entry of Alice's lane begins like this:"
 	sayHunt        = "A search through every object, name and file of the host for: %s."
