@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/espace-git/espace-git/internal/wire"
@@ -273,4 +274,15 @@ func (r *round) ownRefused(row view.JournalRow, tx *merge.Transaction, reason st
 // keepRefused keeps the values of an own transaction that broke a rule.
 func (r *round) keepRefused(row view.JournalRow, tx *merge.Transaction, reason string) error {
 	return r.saveConflict(&unsealedTx{row: row, tx: tx}, conflict{Whole: true, Reason: reason}, nil)
+}
+
+// whyDropped says why values could not be issued again.
+func whyDropped(dropped []merge.Dropped) string {
+	var why []string
+	for _, d := range dropped {
+		if !slices.Contains(why, d.Reason) {
+			why = append(why, d.Reason)
+		}
+	}
+	return strings.Join(why, ", and ")
 }

@@ -309,12 +309,12 @@ func (r *round) issue(u *unsealedTx, seen uint64) (done bool, err error) {
 	}
 	switch verdict {
 	case merge.Conflict:
-		return false, r.giveUp(u, "what it changes was deleted or changed before the epoch ended", dropped...)
+		return false, r.giveUp(u, whyDropped(dropped), dropped...)
 	case merge.Moot:
 		return false, r.setOwn(u, view.Sealed, "what it deletes was gone")
 	}
 	if len(dropped) > 0 {
-		if err := r.noteConflict(u, "a newer value was there", dropped); err != nil {
+		if err := r.noteConflict(u, whyDropped(dropped), dropped); err != nil {
 			return false, err
 		}
 	}
