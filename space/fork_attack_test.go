@@ -293,7 +293,7 @@ func TestAttackOwnersRemoveEachOther(t *testing.T) {
 	})
 	meet(bob, alice)
 	for _, p := range []*person{alice, bob} {
-		if f := p.forks(); len(f.Branches) != 2 || f.May || f.Resolved != nil {
+		if f := p.forks(); len(f.Branches) != 2 || f.May || f.Resolved != nil || f.Branches[0].Role != "owner" || f.Branches[1].Role != "" {
 			t.Errorf("%s sees %+v", p.name, f)
 		}
 		if _, err := p.s.ResolveFork(t.Context(), nil); err == nil {

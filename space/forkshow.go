@@ -14,6 +14,7 @@ type ForkBranch struct {
 	From    uint64      `json:"from"` // number of the last entry that it shares with the others
 	Head    LedgerPos   `json:"head"`
 	Words   []string    `json:"words"` // of its head: to compare by voice
+	Role    string      `json:"role"`  // of this member on it; empty: it is nobody there
 	Entries []ForkEntry `json:"entries"`
 }
 
@@ -90,9 +91,13 @@ func (r *round) showBranches(f forked, out *Fork) {
 func (r *round) forkBranch(b membership.Branch, from uint64, own bool) ForkBranch {
 	head := b.Roster.Head()
 	words := membership.Words(head.Hash)
-	return ForkBranch{
+	out := ForkBranch{
 		Own: own, From: from, Head: LedgerPos{Seq: head.Number, Hash: head.Hash.String()}, Words: words[:], Entries: r.forkEntries(b.Entries),
 	}
+	if role := b.Roster.RoleOf(r.me.Device); role != membership.NoRole {
+		out.Role = role.String()
+	}
+	return out
 }
 
 func (r *round) forkEntries(entries []*membership.Entry) []ForkEntry {

@@ -55,6 +55,11 @@ func (a *app) forkShow(s *space.Space) error {
 
 func showBranch(w io.Writer, b space.ForkBranch) {
 	fmt.Fprintf(w, forkBranch[b.Own], b.From, b.Head.Seq, b.Head.Hash)
+	if b.Role == "" {
+		fmt.Fprintln(w, forkNobody)
+	} else {
+		fmt.Fprintf(w, forkRole, b.Role)
+	}
 	fmt.Fprintf(w, "%s\n", sheet(b.Words))
 	showEntries(w, b.Entries)
 	fmt.Fprintln(w)
@@ -134,6 +139,9 @@ func (a *app) forkChoose(s *space.Space, hash string) error {
 		}
 	}
 	a.say(sheet(chosen[0].Words))
+	if chosen[0].Role == "" {
+		a.warn(forkNobody)
+	}
 	a.showDropped(fmt.Sprintf(forkChooses, chosen[0].Head.Seq), drops)
 	if err := a.confirm(questionFork, forkNeedsYes); err != nil {
 		return err

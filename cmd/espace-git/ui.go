@@ -106,6 +106,8 @@ It is for the day when every device is lost:  espace-git recover DIR . Whoever h
 	mirrorShared = "The mirror %s has everything, and all members' devices will use it."
 	promoted     = "The primary remote is %s now: %s\nThe other members' devices follow when they read it in the ledger. New join links name it."
 
+	forkRole        = "you are %s there\n"
+	forkNobody      = "you do not belong to the space there"
 	forkNone        = "The ledger has one branch."
 	forkRefused     = "does not count: %s\n"
 	forkResolvedBy  = "%s has resolved it with entry %d. To see what would go, and to move over:  espace-git fork follow"
