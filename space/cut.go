@@ -34,10 +34,13 @@ func (r *round) closedCut() ([]laneEnd, error) {
 			continue
 		}
 		end, err := r.endOf(l, n)
+		if err == nil && end.head.Len < n {
+			end, err = r.endAfter(l, n, end)
+		}
 		if err != nil {
 			return nil, err
 		}
-		whole = whole && end.head.Len == n || len(r.lacks()) > 0
+		whole = whole && end.head.Len >= n || len(r.lacks()) > 0
 		ends[id] = end
 	}
 	for closed := whole; !closed; {
@@ -96,6 +99,26 @@ func (r *round) endOf(l *lane, n uint64) (laneEnd, error) {
 	return end, nil
 }
 
+// endAfter is the first commit of a lane that says more than its first n entries. What
+// it has beyond them has no effect for anybody: it is wrong, or waits for what is not
+// there. Its author put it into one commit with what counts, on which others stand.
+func (r *round) endAfter(l *lane, n uint64, end laneEnd) (laneEnd, error) {
+	commits, err := r.s.repo.Commits(known(r.tips[r.s.refs.Lane(r.epoch(), l.device.ID)]), nil, maxCommits)
+	if err != nil {
+		return end, fmt.Errorf("the lane of %s: %w", r.deviceName(l.device.ID), err)
+	}
+	for _, c := range commits {
+		v, err := r.laneCommit(l, c)
+		if err != nil || v.Log.Len <= n || end.head.Len > n && v.Log.Len >= end.head.Len {
+			continue
+		}
+		if root, ok := l.reader.RootAt(v.Log.Len); ok && root == v.Log.Root {
+			end.head, end.commit = *v.Log, c.ID
+		}
+	}
+	return end, nil
+}
+
 // says reports whether a commit is the lane's and says exactly its first n entries.
 func (r *round) says(l *lane, id wire.ObjectID, n uint64) bool {
 	raw, err := r.s.repo.CommitBytes(id)
@@ -122,7 +145,7 @@ func (r *round) dependable(l *lane, ends map[wire.DeviceID]laneEnd) (uint64, err
 	} else if err != nil {
 		return 0, err
 	}
-	for i, stored := range entries {
+	for i, stored := range entries[:min(uint64(len(entries)), l.log.Len())] {
 		e, err := r.openAt(l, uint64(i), stored)
 		if err != nil {
 			return uint64(i), nil

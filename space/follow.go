@@ -371,7 +371,7 @@ func (f *following) refold(ctx context.Context) error {
 func (f *following) judgeCut() error {
 	r := f.r
 	for _, c := range f.next.Cut.Lanes {
-		if l := r.lanes[c.Device]; l.log.Len() < c.Len && l.SetAside == "" {
+		if l := r.lanes[c.Device]; l.log.Len() < c.Len && l.SetAside == "" && f.saidShorter(l, c.Len) {
 			text := fmt.Sprintf("the seal of epoch %d by %s names %d entries of %s, of which %d can't have effect: what they depend on was cut off",
 				r.me.Epoch.Number, r.deviceName(f.next.Author), c.Len, r.deviceName(c.Device), c.Len-l.log.Len())
 			if err := f.blame("cut-not-closed", text); err != nil {
@@ -406,6 +406,21 @@ func (f *following) judgeCut() error {
 		}
 	}
 	return short(f.next.Author, author.reader.Head().Len)
+}
+
+// saidShorter: a commit below X says a length at which the cut could have ended that
+// lane, without what has no effect. If there is none, its author had no choice.
+func (f *following) saidShorter(l *lane, n uint64) bool {
+	if l.log.Len() == 0 {
+		return true // it could have left it out
+	}
+	if err := f.look(); err != nil {
+		return false
+	}
+	return slices.ContainsFunc(f.below[l.device.ID], func(c gitstore.CommitRef) bool {
+		v, err := f.r.laneCommit(l, c)
+		return err == nil && v.Log.Len >= l.log.Len() && v.Log.Len < n
+	})
 }
 
 func (f *following) blame(kind, text string) error {

@@ -215,6 +215,9 @@ func (f *following) passAgain(ctx context.Context) error {
 			l.pending = entries[l.log.Len():]
 		}
 	}
+	if err := r.reachOrder(f.ordered); err != nil {
+		return err // entries of lanes may have seen it
+	}
 	if err := r.applyAll(ctx); err != nil {
 		return err
 	}
