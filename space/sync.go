@@ -53,8 +53,8 @@ func (s *Space) Sync(ctx context.Context) (*SyncResult, error) {
 	s.keepMirrors(ctx, res, as)
 	s.sweep(ctx)
 	s.tidy(ctx)
-	if err == nil {
-		err = s.tellGone(ctx)
+	if gone := s.tellGone(ctx); gone != nil && !errors.Is(err, ErrViolation) {
+		err = gone // whatever the host says to who was removed
 	}
 	return res, withViolations(found, err)
 }
