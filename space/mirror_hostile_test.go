@@ -94,6 +94,18 @@ func TestAttackMirrorForksTheLedger(t *testing.T) {
 	if res := st.sync(alice); len(res.Warnings) == 0 {
 		t.Error("it is not told again")
 	}
+	if f := alice.forks(); len(f.Branches) != 2 || !f.May {
+		t.Fatalf("alice sees %+v", f)
+	}
+	alice.resolves() // so that who stands there can move over
+	bob.syncsAnyhow()
+	bob.syncsAnyhow()
+	bob.follows()
+	st.sync(bob)
+	st.sync(alice)
+	if alice.fingerprint() != bob.fingerprint() || len(bob.rows()) != len(alice.rows()) || len(alice.rows()) != len(rows)+1 {
+		t.Errorf("alice has %d rows, bob %d, before there were %d", len(alice.rows()), len(bob.rows()), len(rows))
+	}
 }
 
 // Junk on a mirror: what blocks a name or can't be read gives way, commits of

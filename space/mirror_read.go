@@ -140,7 +140,11 @@ func (r *round) otherBranch(a *asked, t *took) error {
 		}
 	}
 	t.found = r.found
-	return nil
+	rivals, err := r.rivalEnvelopes()
+	if err != nil || lr.split != nil {
+		return err
+	}
+	return r.keepRivals(append(rivals, lr.all...)) // an owner can drop it, too
 }
 
 // hides compares what came from a mirror with what the primary shows after it was
