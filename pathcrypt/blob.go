@@ -44,6 +44,9 @@ func Seal(space wire.Hash, k Key, plaintext []byte) ([]byte, error) {
 	if len(plaintext) > MaxFile {
 		return nil, fmt.Errorf("%w: %d bytes, limit %d", ErrTooBig, len(plaintext), MaxFile)
 	}
+	if k.IsZero() {
+		return nil, fmt.Errorf("%w: none for what is new", ErrNoKey)
+	}
 	id, siv := k.ID(), k.siv(plaintext)
 	out := make([]byte, 0, len(plaintext)+overhead)
 	out = append(append(append(out, magic...), id[:]...), siv[:]...)

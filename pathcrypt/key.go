@@ -42,6 +42,9 @@ func KeyFrom(b []byte) (Key, error) {
 // Bytes is the key itself, to be stored where only members read it.
 func (k Key) Bytes() []byte { return append([]byte(nil), k.b[:]...) }
 
+// IsZero reports whether there is no key.
+func (k Key) IsZero() bool { return k.b == nil }
+
 // ID names the key.
 func (k Key) ID() (id ID) {
 	sum := sha256.Sum256(k.b[:])
@@ -83,7 +86,8 @@ func (k Key) decrypt(siv [sivSize]byte, space wire.Hash, ciphertext []byte) ([]b
 // Keys is a space's path keys, as one device knows them. Both answers stay the same
 // for as long as a Keys is used.
 type Keys interface {
-	// Newest is the key for what is new.
+	// Newest is the key for what is new; a zero key if there is none, with which Seal
+	// fails.
 	Newest() (ID, Key)
 	// Key is a key of any age.
 	Key(ID) (Key, bool)
@@ -95,11 +99,14 @@ type Ring struct {
 	keys   map[ID]Key
 }
 
-// NewRing holds keys; newest is the one for what is new. Of two keys with one ID, which
+// NewRing holds keys; newest is the one for what is new, or zero. Of two keys with one ID, which
 // takes 2^32 tries on purpose, the newest or else the first counts.
 func NewRing(newest Key, others ...Key) *Ring {
-	r := &Ring{newest, map[ID]Key{newest.ID(): newest}}
-	for _, k := range others {
+	r := &Ring{newest, map[ID]Key{}}
+	for _, k := range append([]Key{newest}, others...) {
+		if k.IsZero() {
+			continue
+		}
 		if _, ok := r.keys[k.ID()]; !ok {
 			r.keys[k.ID()] = k
 		}
@@ -107,7 +114,15 @@ func NewRing(newest Key, others ...Key) *Ring {
 	return r
 }
 
-func (r *Ring) Newest() (ID, Key) { return r.newest.ID(), r.newest }
+func (r *Ring) Newest() (id ID, k Key) {
+	if !r.newest.IsZero() {
+		id = r.newest.ID()
+	}
+	return id, r.newest
+}
+
+// Len is how many keys there are.
+func (r *Ring) Len() int { return len(r.keys) }
 
 func (r *Ring) Key(id ID) (Key, bool) {
 	k, ok := r.keys[id]

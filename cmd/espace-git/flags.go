@@ -79,4 +79,8 @@ const (
 	flagLost          = "`DEVICE` of yours to remove at once, by its ID, or all"
 
 	flagListen = "`ADDR` to listen on"
+
+	flagProtectSpace   = "`DIR` of the space whose members read the files"
+	flagProtectRewrite = "put all protected files into the index anew, under the newest key"
+	flagProtectGuard   = "check what is about to be committed (for hooks)"
 )

@@ -14,6 +14,7 @@ const (
 	groupPeople   = "People and devices:"
 	groupTrust    = "Trust and keys:"
 	groupHost     = "Hosts:"
+	groupGit      = "Ordinary git repositories:"
 )
 
 // page is the help of a command: a line without full stop, paragraphs, examples.
@@ -75,6 +76,18 @@ The exit code is 0 only when the removal is sealed on the host; else it is 11, w
 		"espace-git member approve Bob\nespace-git member approve 12"},
 	"member admit":   {"Bring a newcomer's request to the host", `The request is what "join --offline" printed. It proves itself, so any member may bring it.`, "espace-git member admit request.txt"},
 	"member history": {"Give a member more of the history", "", "espace-git member history Bob all"},
+	"protect": {"Encrypt paths of an ordinary git repository", `Files whose paths match are encrypted in what git stores, for the members of a space; the work tree, git diff and git merge
+show plaintext. It writes .gitattributes, which is yours to commit, this clone's configuration, and a hook that refuses
+plaintext on such a path. Every clone runs it once.
+
+Who was removed from the space reads nothing that is committed with a later sync; what was committed before stays readable
+to them. That two files are equal, and their exact sizes, can be seen. stash, rerere, archives and the work tree hold plaintext.`,
+		"espace-git protect 'secrets/**' '*.key' --space ~/team\nespace-git protect --rewrite"},
+	"merge-driver": {"Merge two versions of a file, for git", `Text by lines, JSON and YAML by structure, CSV by rows and columns, as the name says; encrypted files as well. Other ways for
+some paths are set in git's configuration, never in .gitattributes: text, json, yaml, csv, or a command with git's placeholders.`,
+		"git config merge.espace.driver 'espace-git merge-driver %O %A %B %L %P'\ngit config 'espace-merge.*.lock.driver' 'mytool %O %A %B'\ngit config 'espace-merge.data/*.csv.key' sku"},
+	"filter-process": {"Encrypt and decrypt files for git", "Git runs it, as `protect` has set it up.", ""},
+	"textconv":       {"Print the plaintext of a file, for git diff", "Git runs it, as `protect` has set it up.", ""},
 	"device":         {"Devices of the members", "", ""},
 	"device list":    {"List everybody's devices", "", ""},
 	"device add": {"Print a link for another device of your own", `Whoever uses the link acts as you: it is for your own other device only. There:  espace-git join DIR --link -

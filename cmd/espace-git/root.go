@@ -36,6 +36,7 @@ func (a *app) root() *cobra.Command {
 		{"people", groupPeople, []*cobra.Command{a.memberVerb(), a.deviceVerb(), a.leaveVerb(), a.policyVerb(), a.proposalsVerb()}},
 		{"trust", groupTrust, []*cobra.Command{a.verifyVerb(), a.fingerprintVerb(), a.forkVerb(), a.allowedSignersVerb(), a.sealVerb(), a.rotateVerb(), a.upgradeVerb(), a.unlockVerb(), a.lockVerb(), a.doctorVerb()}},
 		{"host", groupHost, []*cobra.Command{a.remoteVerb(), a.healVerb(), a.hostVerb(), a.hookVerb()}},
+		{"git", groupGit, []*cobra.Command{a.protectVerb(), a.mergeDriverVerb(), a.filterProcessVerb(), a.textconvVerb()}},
 	} {
 		root.AddGroup(&cobra.Group{ID: g.id, Title: g.title})
 		for _, c := range g.commands {

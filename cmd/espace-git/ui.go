@@ -98,6 +98,9 @@ It is for the day when every device is lost:  espace-git recover DIR . Whoever h
 	evidenceWritten    = "The evidence is in %s. It holds no plaintext and can be checked offline."
 	fingerprintMeaning = "Ledger entry %d. Compare with another member:  espace-git fingerprint --at %[1]d"
 
+	protectRewrite   = "To encrypt what is there:  espace-git protect --rewrite  and commit. What was committed in plaintext stays in the history."
+	protectRewritten = "Encrypted anew in the index, under the newest key: git commit."
+
 	unlocked = "Unlocked until `espace-git lock`, or for 8 hours."
 	locked   = "Locked."
 	healthy  = "nothing to repair"
@@ -244,10 +247,19 @@ const (
 	noConflict = "there is no conflict %q: %w"
 	noAside    = "nothing is set aside as %q: %w"
 
-	verifyFailed = "%d problems were found: %w"
-	badAt        = "--at: %q is no number of a ledger entry"
-	notAHook     = "this is run by git, as the pre-receive hook of a bare repository"
-	openHost     = "%s can be reached from other machines, and this host asks nobody who they are"
+	verifyFailed     = "%d problems were found: %w"
+	mergeConflict    = "%s: both sides changed the same part"
+	badMarker        = "%q is no length of a conflict marker"
+	badPattern       = "only names, *, ? and ** between slashes, without spaces and a slash at the end"
+	notProtected     = "no path is protected here: the repository's configuration names no space"
+	hookThere        = "%s is there already, and is not this program's: nothing was changed"
+	plainOnProtected = "plaintext on a protected path: %s"
+	hintFlagMissing  = "the first time, %s is needed"
+	stillPlain       = "%s is in the index in plaintext"
+
+	badAt    = "--at: %q is no number of a ledger entry"
+	notAHook = "this is run by git, as the pre-receive hook of a bare repository"
+	openHost = "%s can be reached from other machines, and this host asks nobody who they are"
 )
 
 // What to do about it: a command to paste where there is one.
@@ -317,6 +329,12 @@ const (
 	hintHook           = "put into hooks/pre-receive:  exec espace-git hook pre-receive"
 	hintRefusedPush    = "nothing of the push was taken; espace-git sync  tries again with what the host has now"
 	hintListen         = "give --listen 127.0.0.1:0 for any free port"
+	hintMergeDriver    = "git config merge.espace.driver 'espace-git merge-driver %O %A %B %L %P'"
+	hintMergeConflict  = "edit the file, and then  git add FILE"
+	hintProtect        = "in a git repository:  espace-git protect 'secrets/**' --space DIR"
+	hintPattern        = "espace-git protect 'secrets/**' '*.key' --space DIR"
+	hintHookThere      = "add the line  %s  to it, and try again"
+	hintPlain          = "see that .gitattributes has the line of the pattern, as  espace-git protect PATTERN  writes it, and  git add --renormalize FILE"
 	hintOpenHost       = "listen on 127.0.0.1, or give --yes"
 )
 
@@ -327,7 +345,6 @@ var notBuilt = map[string]string{
 	"recover":       "keep the recovery sheet: a later version reads it", "identity": "espace-git member words NAME",
 	"action": "espace-git insert --help", "list": "espace-git schema show", "text": "espace-git schema show", "file": "espace-git schema show",
 	"git": seeStatus, "serve": seeStatus, "hook install": "espace-git hook pre-receive --help",
-	"merge-driver": seeStatus, "filter-process": seeStatus, "textconv": seeStatus, "protect": seeStatus,
 }
 
 const (
