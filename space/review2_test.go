@@ -1,6 +1,7 @@
 package space
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -205,7 +206,7 @@ func TestReviewStateOfAnotherTree(t *testing.T) {
 func (p *peer) sealsBadly(body func(*round) (membership.Body, map[string][]byte, error), wrap func(d membership.Device, good seal.EpochSecret) []seal.EpochSecret) {
 	p.t.Helper()
 	p.syncs()
-	sg := &sealing{s: p.Space, body: body, unstable: map[string]int{}, done: Sealed{Short: []string{}}}
+	sg := &sealing{s: p.Space, body: body, unstable: map[string]int{}, tries: new([]wire.Hash), done: Sealed{Short: []string{}}}
 	var updates []gitstore.RefUpdate
 	err := p.readThen(p.t.Context(), func(r *round, b *gitstore.Batch, shown *display) (err error) {
 		sg.r, sg.b, sg.shown = r, b, shown
@@ -457,4 +458,52 @@ func (p *peer) ledgerNow() (out *membership.Roster) {
 		p.t.Fatal(err)
 	}
 	return out
+}
+
+// unsure takes pushes and loses the answers to the first of them.
+type unsure struct {
+	gitstore.Remote
+	left *int
+}
+
+func (u unsure) Push(ctx context.Context, updates []gitstore.RefUpdate, o gitstore.PushOptions) (*gitstore.Pushed, error) {
+	got, err := u.Remote.Push(ctx, updates, o)
+	if *u.left > 0 && err == nil {
+		*u.left--
+		return nil, gitstore.ErrUncertain
+	}
+	return got, err
+}
+
+// A seal of which the answer got lost, and that landed, is not made twice.
+func TestReviewUncertainSealOnce(t *testing.T) {
+	_, alice, bob, mallory := trioOfAdmins(t)
+	alice.unsettles(2)
+	if got, err := alice.RemoveMember(t.Context(), "mallory", RemoveOptions{}); err != nil || got.State != OutcomeSealed {
+		t.Errorf("alice removes mallory: %+v, %v", got, err)
+	}
+	alice.unsettles(2)
+	if got, err := alice.Seal(t.Context(), SealOptions{}); err != nil || got.Epoch != 2 {
+		t.Errorf("alice seals: %+v, %v", got, err)
+	}
+	bob.syncs()
+	for _, p := range []*peer{alice, bob} {
+		if st, err := p.Status(t.Context()); err != nil || st.Epoch != 2 || st.State != StateActive {
+			t.Errorf("%s: %+v %v", p.name, st, err)
+		}
+	}
+	if _, err := mallory.Sync(t.Context()); !errors.Is(err, ErrNotPermitted) {
+		t.Errorf("mallory syncs: %v", err)
+	}
+}
+
+// unsettles loses the answers to the next n pushes.
+func (p *peer) unsettles(n int) {
+	p.t.Helper()
+	p.remote = nil
+	host, err := p.host()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.remote = unsure{host, &n}
 }

@@ -75,8 +75,9 @@ func (s *Space) sealWith(ctx context.Context, o SealOptions, body func(*round) (
 
 func (s *Space) sealLocked(ctx context.Context, o SealOptions, body func(*round) (membership.Body, map[string][]byte, error)) (*Sealed, error) {
 	moved := map[string]int{}
+	var tries []wire.Hash
 	for try := range maxTries {
-		sg := &sealing{s: s, options: o, body: body, unstable: moved, done: Sealed{Tries: try + 1, Short: []string{}}}
+		sg := &sealing{s: s, options: o, body: body, unstable: moved, tries: &tries, done: Sealed{Tries: try + 1, Short: []string{}}}
 		err := sg.attempt(ctx)
 		switch {
 		case err == nil:
@@ -100,6 +101,7 @@ type sealing struct {
 	options  SealOptions
 	body     func(*round) (membership.Body, map[string][]byte, error)
 	unstable map[string]int // refs that moved under earlier attempts: how often
+	tries    *[]wire.Hash   // entries of earlier attempts, whose pushes may have worked
 	done     Sealed
 
 	r      *round
@@ -115,6 +117,10 @@ type sealing struct {
 func (sg *sealing) attempt(ctx context.Context) error {
 	var updates []gitstore.RefUpdate
 	err := sg.s.readThen(ctx, func(r *round, b *gitstore.Batch, shown *display) (err error) {
+		if e := r.landed(*sg.tries); e != nil {
+			sg.done.Entry, sg.done.Epoch = e.Number, openingAt(r.roster(), e.Number).Number
+			return nil
+		}
 		if err := r.staysHere(); err != nil {
 			return err
 		}
@@ -127,9 +133,10 @@ func (sg *sealing) attempt(ctx context.Context) error {
 		if updates, err = sg.prepare(); err != nil {
 			return err
 		}
+		*sg.tries = append(*sg.tries, sg.landed.Hash)
 		return putValue(r.v, bucketTry, sg.landed.Hash[:], sg.landed.Number)
 	})
-	if err != nil {
+	if err != nil || updates == nil {
 		return err
 	}
 	host, err := sg.s.host()

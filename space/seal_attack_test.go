@@ -19,7 +19,7 @@ import (
 // would push: keys, close, order, main, and what it moves.
 func (p *peer) badSeal(change func(*sealing)) (sg *sealing, updates []gitstore.RefUpdate) {
 	p.t.Helper()
-	sg = &sealing{s: p.Space, unstable: map[string]int{}, done: Sealed{Short: []string{}}}
+	sg = &sealing{s: p.Space, unstable: map[string]int{}, tries: new([]wire.Hash), done: Sealed{Short: []string{}}}
 	sg.body = func(*round) (membership.Body, map[string][]byte, error) { return &membership.RotateBody{}, nil, nil }
 	err := p.readThen(p.t.Context(), func(r *round, b *gitstore.Batch, shown *display) (err error) {
 		sg.r, sg.b, sg.shown = r, b, shown
