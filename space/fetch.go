@@ -69,7 +69,7 @@ func (s *Space) patterns(ctx context.Context) (out []string, err error) {
 
 // wanted are patternsOf, and what may tell of the branches of a ledger that is split.
 func (s *Space) wanted(v *view.Tx, me self, roster *membership.Roster) ([]string, error) {
-	out := s.patternsOf(me, roster)
+	out := s.patternsOf(v, me, roster)
 	more, err := s.splitPatterns(v, roster)
 	for _, e := range s.epochsLacked(me, roster) {
 		more = append(more, s.refs.Keys(e))
@@ -107,7 +107,7 @@ func (s *Space) epochsLacked(me self, roster *membership.Roster) (out []wire.Epo
 // patternsOf: the ledger, and of the epoch that this device stands in and of the open
 // one all that is written there. Of those between, which are over, the closing commits
 // hold all that counts. Who has no state yet needs one to begin with.
-func (s *Space) patternsOf(me self, roster *membership.Roster) []string {
+func (s *Space) patternsOf(v *view.Tx, me self, roster *membership.Roster) []string {
 	epochs := epochsToRead(me, roster)
 	if len(epochs) == 0 {
 		epochs = []wire.Epoch{{O: s.id}}
@@ -116,7 +116,12 @@ func (s *Space) patternsOf(me self, roster *membership.Roster) []string {
 	for i, e := range epochs {
 		out = append(out, s.refs.Keys(e))
 		if e.Number > 0 {
-			out = append(out, s.refs.Close(e), s.refs.State(e, me.Device))
+			out = append(out, s.refs.State(e, me.Device))
+		}
+		// Below a closing commit lies the whole epoch before: who began after it with a
+		// checkpoint does not need it (`verify --full` fetches it).
+		if _, had, err := v.Get(bucketTip, []byte(s.refs.Close(e))); e.Number > 0 && (i > 0 || had || err != nil) {
+			out = append(out, s.refs.Close(e))
 		}
 		if i == 0 || i == len(epochs)-1 {
 			out = append(out, s.refs.Order(e), s.refs.Lanes(e)+"*")
