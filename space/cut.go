@@ -208,7 +208,7 @@ func (r *round) judgeClosing(ref string, u chain.Unverified) {
 	if _, err := u.Verify(d.Key); err != nil || !r.roster().MaySeal(d.ID) {
 		return
 	}
-	if m.Ledger.Number > r.roster().Head().Number && !r.behind() && r.stillHidden(m.Ledger.Hash) {
+	if m.Ledger.Number > r.roster().Head().Number && !r.behind() && r.stillHidden(d.ID) {
 		r.hidden = fmt.Sprintf("%s has sealed this epoch with ledger entry %d, which the host does not show: nothing is pushed", r.deviceName(d.ID), m.Ledger.Number)
 		r.warn("%s: %s", ref, r.hidden)
 	}
@@ -218,15 +218,24 @@ func (r *round) judgeClosing(ref string, u chain.Unverified) {
 // commit alone.
 const hiddenFor = 24 * time.Hour
 
-// stillHidden notes when the closing commit for an entry that is not there was first
-// seen. After a day the device goes on.
-func (r *round) stillHidden(entry wire.Hash) bool {
-	key := append([]byte("hidden"), entry[:]...)
-	var ms int64
-	ok, err := getValue(r.v, bucketMeta, key, &ms)
-	if err == nil && !ok {
-		ms = r.now.UnixMilli()
-		err = putValue(r.v, bucketMeta, key, ms)
+// hiddenSeal is when a closing commit of a device was first seen without its entry, and
+// where the ledger stood.
+type hiddenSeal struct {
+	_     struct{} `cbor:",toarray"`
+	Since int64
+	Head  uint64
+}
+
+// stillHidden notes when a closing commit by a device was first seen whose entry is not
+// there. After a day this device goes on, and waits for no other of that device until
+// it has really sealed: else it would stop all others for ever, with a new one each day.
+func (r *round) stillHidden(by wire.DeviceID) bool {
+	key := append([]byte("hidden"), by[:]...)
+	var h hiddenSeal
+	ok, err := getValue(r.v, bucketMeta, key, &h)
+	if open := r.roster().Epoch(); err == nil && (!ok || open.Author == by && open.At > h.Head) {
+		h = hiddenSeal{Since: r.now.UnixMilli(), Head: r.roster().Head().Number}
+		err = putValue(r.v, bucketMeta, key, h)
 	}
-	return err == nil && r.now.Sub(time.UnixMilli(ms)) < hiddenFor
+	return err == nil && r.now.Sub(time.UnixMilli(h.Since)) < hiddenFor
 }

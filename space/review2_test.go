@@ -507,3 +507,35 @@ func (p *peer) unsettles(n int) {
 	}
 	p.remote = unsure{host, &n}
 }
+
+// An admin puts a closing commit of a seal that never was onto the lanes, each day
+// another. The others wait for its entry once, for a day.
+func TestReviewHiddenSealEachDay(t *testing.T) {
+	_, alice, bob, carol := trio(t)
+	pending := func(want int, when string) {
+		t.Helper()
+		carol.Sync(t.Context())
+		if st, err := carol.Status(t.Context()); err != nil || st.Pending != want {
+			t.Errorf("%s: carol is %+v, %v; want %d pending", when, st, err, want)
+		}
+	}
+	never := func() {
+		t.Helper()
+		_, updates := bob.badSeal(func(*sealing) {})
+		for _, u := range updates {
+			if u.Name == bob.refs.Lane(wire.Epoch{O: bob.id}, carol.device()) {
+				bob.pushes(u)
+			}
+		}
+	}
+	never()
+	carol.writes("waits")
+	pending(1, "at once")
+	carol.Space.opts.Now = func() time.Time { return time.Now().Add(25 * time.Hour) }
+	pending(0, "after a day")
+	never()
+	carol.writes("waits no more")
+	pending(0, "with the next one")
+	alice.Sync(t.Context())
+	see(t, 0, append([]string{"waits", "waits no more"}, firsts...), alice, carol)
+}
