@@ -335,3 +335,21 @@ func (s *Space) DismissSetAside(ctx context.Context, id string) error {
 		return v.Delete(bucketAside, key)
 	}))
 }
+
+// countKept says in a status how much was not lost silently.
+func (r *round) countKept(st *Status) error {
+	count := func(bucket string) (n int, err error) {
+		for _, err := range r.v.Each(bucket, nil) {
+			if err != nil {
+				return n, err
+			}
+			n++
+		}
+		return n, nil
+	}
+	var errs [3]error
+	st.Parked, errs[0] = count(bucketParked)
+	st.Conflicts, errs[1] = count(bucketConflict)
+	st.SetAside, errs[2] = count(bucketAside)
+	return errors.Join(errs[:]...)
+}

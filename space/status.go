@@ -21,20 +21,23 @@ const (
 
 // Status is how this device stands.
 type Status struct {
-	Space    string       `json:"space"`
-	Name     string       `json:"name"`
-	Member   string       `json:"member"` // this member's ID
-	As       string       `json:"as"`     // and name
-	Role     string       `json:"role"`
-	Device   string       `json:"device"`
-	State    string       `json:"state"`
-	Epoch    uint64       `json:"epoch"`
-	Ledger   LedgerPos    `json:"ledger"`
-	Pending  int          `json:"pending"` // transactions that are not on the host yet
-	Warnings []string     `json:"warnings"`
-	Remote   string       `json:"remote"`
-	Synced   time.Time    `json:"synced,omitzero"` // last time, by this device's clock
-	Mirrors  []RemoteInfo `json:"mirrors"`         // the other remotes; never null
+	Space     string       `json:"space"`
+	Name      string       `json:"name"`
+	Member    string       `json:"member"` // this member's ID
+	As        string       `json:"as"`     // and name
+	Role      string       `json:"role"`
+	Device    string       `json:"device"`
+	State     string       `json:"state"`
+	Epoch     uint64       `json:"epoch"`
+	Ledger    LedgerPos    `json:"ledger"`
+	Pending   int          `json:"pending"`   // transactions that are not on the host yet
+	Parked    int          `json:"parked"`    // own writes that wait for another's
+	Conflicts int          `json:"conflicts"` // own writes that were lost, whole or in part, until dismissed
+	SetAside  int          `json:"set_aside"` // writes of others that do not count
+	Warnings  []string     `json:"warnings"`
+	Remote    string       `json:"remote"`
+	Synced    time.Time    `json:"synced,omitzero"` // last time, by this device's clock
+	Mirrors   []RemoteInfo `json:"mirrors"`         // the other remotes; never null
 }
 
 // LedgerPos is a place in the ledger.
@@ -58,6 +61,9 @@ func (r *round) status(st *Status) (err error) {
 		st.Ledger = LedgerPos{head.Number, head.Hash.String()}
 	}
 	if st.Pending, err = r.v.PendingCount(); err != nil {
+		return err
+	}
+	if err := r.countKept(st); err != nil {
 		return err
 	}
 	if _, err := getValue(r.v, bucketMeta, []byte("warnings"), &st.Warnings); err != nil {

@@ -37,6 +37,14 @@ func (a *app) status(s *space.Space) error {
 		} {
 			fmt.Fprintf(w, "%-10s %s\n", line[0]+":", line[1])
 		}
+		for _, kept := range []struct {
+			n    int
+			line string
+		}{{st.Parked, parkedCount}, {st.Conflicts, conflictCount}, {st.SetAside, asideCount}} {
+			if kept.n > 0 {
+				fmt.Fprintf(w, kept.line, kept.n)
+			}
+		}
 		for _, m := range st.Mirrors {
 			fmt.Fprintf(w, "%-10s %s\n", "mirror:", a.mirrorLine(m))
 		}

@@ -40,6 +40,9 @@ It is for the day when every device is lost:  espace-git recover DIR . Whoever h
 	inviteDone    = "The newcomer is in."
 	inviteRevoked = "Invite %s is closed."
 
+	parkedCount     = "parked:    %d writes wait for another's; see  espace-git pending\n"
+	conflictCount   = "conflicts: %d writes could not be written again, or not all of them; see  espace-git conflicts\n"
+	asideCount      = "set aside: %d writes of others do not count; see  espace-git set-aside\n"
 	conflictRetried = "Written anew: espace-git receipt %s"
 	adoptedTold     = "It is your own write now, told as adopted: espace-git receipt %s"
 	dismissedTold   = "Dismissed %s."
