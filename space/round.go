@@ -307,6 +307,7 @@ func (r *round) loadLanes(host *display) error {
 	if err != nil {
 		return err
 	}
+	over := r.closedOver(host)
 	for _, d := range devices {
 		l, err := r.loadLane(d)
 		if err != nil {
@@ -316,7 +317,7 @@ func (r *round) loadLanes(host *display) error {
 		r.lanes[d.ID] = l
 		r.order = append(r.order, d.ID)
 		ref := r.s.refs.Lane(r.epoch(), d.ID)
-		if tip, ok := host.tip(ref); ok {
+		if tip, ok := host.tip(ref); ok && !(tip == over.commit && over.parents[r.tips[ref]] && l.reader.Head().Len == l.limit) {
 			if err := r.readLane(l, ref, tip); err != nil {
 				return err
 			}
@@ -324,6 +325,41 @@ func (r *round) loadLanes(host *display) error {
 	}
 	r.strangers(host)
 	return nil
+}
+
+// closed is the commit on the `close` of the epoch after this one, and its parents.
+type closed struct {
+	commit  wire.ObjectID
+	parents map[wire.ObjectID]bool
+}
+
+// closedOver lets lanes be passed over on which nothing is new but the closing commit,
+// right on top of all that the cut names: each of a thousand lanes would read its
+// thousand parents. Whatever that commit is, it adds nothing before the cut.
+func (r *round) closedOver(host *display) (out closed) {
+	next, ok := r.sealed()
+	if !ok {
+		return out
+	}
+	tip, ok := host.tip(r.s.refs.Close(next.Epoch))
+	if !ok {
+		return out
+	}
+	raw, err := r.s.repo.CommitBytes(tip)
+	if err != nil {
+		return out
+	}
+	out.commit, out.parents = tip, map[wire.ObjectID]bool{}
+	for line := range strings.Lines(string(raw)) {
+		if hex, ok := strings.CutPrefix(line, "parent "); ok {
+			if id, err := wire.ParseObjectID(strings.TrimSpace(hex)); err == nil {
+				out.parents[id] = true
+			}
+		} else if !strings.HasPrefix(line, "tree ") {
+			break
+		}
+	}
+	return out
 }
 
 // settled ends a reading of lanes: the clock is kept, and a view that holds what
