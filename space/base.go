@@ -184,7 +184,7 @@ func (r *round) living(roster *membership.Roster, key []byte) bool {
 	switch name {
 	case membership.ItemSchema:
 		in, ok := r.schemas.inForce(roster.Head().Number)
-		return ok && number == in
+		return ok && (number == in || e.Proposal != nil && number == roster.SchemaAt())
 	case membership.ItemMailbox, membership.ItemInviteFor:
 		inv, ok := roster.Invite(membership.InviteID(e.Hash))
 		return ok && inv.Open()

@@ -78,7 +78,50 @@ func (r *round) openItems() error {
 	if next == start {
 		return nil
 	}
+	if err := r.proposedSchemas(start, next); err != nil {
+		return err
+	}
 	return putValue(r.v, bucketMeta, []byte("items"), next)
+}
+
+// proposedSchemas takes the schemas of proposals that the entries from first to before
+// end have brought into force.
+func (r *round) proposedSchemas(first, end uint64) error {
+	for n := first; n < end; n++ {
+		then, ok := r.roster().At(n)
+		if !ok || then.SchemaAt() == n || n == 0 {
+			continue
+		}
+		before, _ := r.roster().At(n - 1)
+		if before.SchemaAt() == then.SchemaAt() {
+			continue
+		}
+		e := r.ledger.entries[then.SchemaAt()]
+		var it storedItem
+		ok, err := getValue(r.v, bucketItem, itemKey(e.Number, membership.ItemSchema), &it)
+		if err != nil {
+			return err
+		}
+		if ok {
+			if err := r.approvedSchema(e, membership.Items{membership.ItemSchema: {Salt: it.Salt, Value: it.Value}}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// approvedSchema takes the schema of a proposal as of the entry that brought it into
+// force; before that it is nobody's schema.
+func (r *round) approvedSchema(e *membership.Entry, items membership.Items) error {
+	for n := e.Number + 1; n < uint64(r.ledger.len()); n++ {
+		if then, ok := r.roster().At(n); ok && then.SchemaAt() == e.Number {
+			in := *e
+			in.Number = n
+			return r.newSchema(&in, items)
+		}
+	}
+	return nil
 }
 
 func (r *round) openEntryItems(e *membership.Entry) (done bool, err error) {
@@ -178,6 +221,9 @@ func (r *round) direct(e *membership.Entry, items membership.Items) error {
 		}
 		return r.newSchema(e, items)
 	case *membership.SchemaBody:
+		if e.Proposal != nil {
+			return r.approvedSchema(e, items)
+		}
 		return r.newSchema(e, items)
 	case *membership.InviteBody:
 		id := []byte(membership.InviteID(e.Hash))

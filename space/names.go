@@ -1,6 +1,7 @@
 package space
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -133,7 +134,9 @@ func (r *round) newSchema(e *membership.Entry, items membership.Items) error {
 		r.warn("the schema in ledger entry %d by %s is void: %v", e.Number, r.deviceName(e.Author), err)
 		return nil
 	}
+	r.schemas = slices.DeleteFunc(r.schemas, func(v schemaVersion) bool { return v.number == e.Number })
 	r.schemas = append(r.schemas, schemaVersion{e.Number, sc})
+	slices.SortFunc(r.schemas, func(a, b schemaVersion) int { return cmp.Compare(a.number, b.number) })
 	if err := r.v.Put(bucketName, nameKey(nameSchema, wire.U64(e.Number)), item.Value); err != nil {
 		return err
 	}

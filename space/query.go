@@ -185,7 +185,7 @@ func (s *Space) ApplySchema(ctx context.Context, yaml []byte) (changes []string,
 	if changes = changeWords(d); len(changes) == 0 {
 		return changes, nil
 	}
-	entry := func(r *round) (*membership.SchemaBody, map[string][]byte, error) {
+	entry := func(r *round) (membership.Body, map[string][]byte, error) {
 		before, _ := r.v.Schema()
 		after, err := parseSchema(before, yaml)
 		if err != nil {
@@ -194,22 +194,8 @@ func (s *Space) ApplySchema(ctx context.Context, yaml []byte) (changes []string,
 		encoded, err := after.Encode()
 		return &membership.SchemaBody{Widens: !schema.Diff(before, after).Narrows()}, map[string][]byte{membership.ItemSchema: encoded}, err
 	}
-	if d.Narrows() {
-		_, err = s.sealWith(ctx, SealOptions{}, func(r *round) (membership.Body, map[string][]byte, error) {
-			body, values, err := entry(r)
-			if err == nil {
-				body.Widens = false // somebody may have been faster: a seal does no harm
-			}
-			return body, values, err
-		})
-		return changes, err
-	}
-	_, err = s.propose(ctx, func(r *round) (membership.Draft, map[string][]byte, error) {
-		body, values, err := entry(r)
-		if err == nil && !body.Widens {
-			err = join(ErrConflict, errors.New("the schema changed meanwhile: look at it again"))
-		}
-		return membership.Draft{Body: body}, values, err
+	_, err = s.change(ctx, SealOptions{}, func(r *round) (membership.Body, map[string][]byte, error) {
+		return entry(r)
 	})
 	return changes, err
 }
