@@ -29,7 +29,7 @@ var (
 	ring = pathcrypt.NewRing(key(2), key(1))
 )
 
-const vectorFile = "../testdata/vectors/pathcrypt/blobs.json"
+const vectorFile = "../testdata/vectors/pathcrypt/" + "blobs.json"
 
 type vector struct{ Space, Key, Plaintext, Blob string }
 

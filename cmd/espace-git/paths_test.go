@@ -89,7 +89,9 @@ func TestFilterSpeed(t *testing.T) {
 	runIn(t, "", "go", "build", "-o", bin, ".")
 	t.Setenv("ESPACE_HOME", filepath.Join(work, "home"))
 	t.Setenv("ESPACE_AGENT", "off")
-	runIn(t, work, bin, "init", "team", "--name", "T", "--as", "A", "--no-passphrase", "--no-recovery", "--template", "todo")
+	host := filepath.Join(work, "host.git")
+	runIn(t, work, "git", "init", "-q", "--bare", "-b", "main", host)
+	runIn(t, work, bin, "init", "team", "--name", "T", "--as", "A", "--no-passphrase", "--no-recovery", "--template", "todo", "--remote", host)
 	for _, way := range []string{"none", "cat", "espace"} {
 		repo := filepath.Join(work, way)
 		runIn(t, "", "git", "init", "-q", repo)
