@@ -152,17 +152,23 @@ func (s *Space) readThen(ctx context.Context, fn func(*round, *gitstore.Batch, *
 	if err != nil {
 		return err
 	}
-	for more := true; more; {
+	for range maxLooks {
 		shown, err := s.fetchAll(ctx, host)
 		if err != nil {
 			return err
 		}
-		if more, err = s.readOnce(ctx, shown, fn); err != nil {
+		if more, err := s.readOnce(ctx, shown, fn); err != nil || !more {
 			return err
 		}
 	}
-	return nil
+	return errLooks
 }
+
+// maxLooks bounds how often a host is asked again because what it showed says that there
+// is more: each time it must have shown another epoch or branch.
+const maxLooks = 1000
+
+var errLooks = join(ErrConflict, errors.New("the host shows ever more of the ledger: try again"))
 
 // readOnce is one reading; more says that there are refs to fetch first, and that fn
 // did not run.

@@ -65,7 +65,10 @@ func (s *Space) syncLocked(ctx context.Context, res *SyncResult) error {
 		return classify(err)
 	}
 	var found []string
-	for tries := 0; ; {
+	for tries, looks := 0, 0; ; looks++ {
+		if looks > maxLooks*maxTries {
+			return withViolations(found, errLooks)
+		}
 		next, violations, err := s.syncOnce(ctx, res)
 		found = append(found, violations...)
 		if err != nil {
