@@ -137,6 +137,9 @@ func (f *fold) sealerStays() error {
 	d, _ := f.next.devices.get(f.entry.Author)
 	m, _ := f.next.members.get(d.Member)
 	if m.Role < Admin {
+		if f.member != nil && f.member.Role >= Admin {
+			return denied("sealer-role", "who seals stays an admin or owner: another owner has to make the author %s", m.Role)
+		}
 		return denied("sealer-role", "only admins and owners seal, the author is %s", m.Role)
 	}
 	if !f.next.counts(d) || f.member != nil && m.Role != f.member.Role {

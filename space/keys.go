@@ -73,7 +73,7 @@ func (r *round) newKeys(e wire.Epoch, ref string, tip wire.ObjectID) error {
 func (r *round) keysCommit(e wire.Epoch, c gitstore.CommitRef) (v chain.Verified, asks bool, err error) {
 	v, err = r.verifiedIn(e.O, c, chain.Keys, func(id wire.DeviceID) (membership.Device, bool) {
 		d, ok := r.roster().Device(id)
-		return d, ok && r.roster().MayWriteLane(id)
+		return d, ok && r.hasKeysOf(e, d)
 	})
 	if err != nil {
 		return v, false, err
@@ -98,6 +98,18 @@ func (r *round) keysCommit(e wire.Epoch, c gitstore.CommitRef) (v chain.Verified
 		}
 	}
 	return v, asks, nil
+}
+
+// hasKeysOf reports whether the device had a say about the keys of that epoch while
+// they were handed on: then, or after it. Who was removed since did no wrong before.
+func (r *round) hasKeysOf(e wire.Epoch, d membership.Device) bool {
+	roster := r.roster()
+	next, over := roster.OpeningOf(e.Number + 1)
+	if !over {
+		return roster.HasLane(d.ID) || roster.MayWriteLane(d.ID)
+	}
+	last, ok := roster.At(next.At - 1)
+	return d.AddedAt >= next.At || ok && last.HasLane(d.ID)
 }
 
 // wrapKey names a wrap that was signed: whose keys it is for, and who made it.

@@ -198,6 +198,8 @@ func (sg *sealing) maySeal() error {
 		return join(ErrViolation, fmt.Errorf("the ledger has two branches at entry %d: nothing is sealed before that is settled", r.ledger.len()))
 	case sg.options.recovers:
 		return nil
+	case r.me.Gone != "":
+		return r.me.refusal()
 	case !r.roster().MaySeal(r.me.Device):
 		return notPermitted("sealing: only a device of an owner or admin who stays one may draw the next secret")
 	case !r.started() || r.behind() && !r.orphan():

@@ -39,7 +39,8 @@ device. It prints the recovery sheet once: copy it to paper. When all your devic
 content: once somebody has used it, the next sync of any member's device wraps the keys for that one device. On a
 terminal the command stays and does so itself.
 
-Roles: owner, admin, editor, viewer. Nobody grants more than they have.`,
+Roles: owner, admin, editor, viewer. Nobody grants more than they have. Who comes as owner or admin needs an admin's approval
+in any case, as with --approve.`,
 		`espace-git invite --role viewer --expires 2d --for Bob
 espace-git invite > link.txt`},
 	"invite list":   {"List invites", "", ""},

@@ -186,6 +186,10 @@ func (a *app) memberApprove(s *space.Space, args []string) error {
 		if err != nil {
 			return hintFor(err, space.ErrNotFound, hintProposals)
 		}
+		if o.State == space.OutcomeProposed && !a.json {
+			a.say(fmt.Sprintf(approvedNotYet, entry, o.Needs))
+			return nil
+		}
 		return a.came(o, fmt.Sprintf(approvedEntry, entry))
 	}
 	if err := s.ApproveMember(a.ctx, args[0]); err != nil {

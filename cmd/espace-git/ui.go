@@ -61,6 +61,7 @@ It is for the day when every device is lost:  espace-git recover DIR . Whoever h
 	historyGiven = "%s may read from %s on."
 
 	approvedEntry    = "Entry %d is approved and in force."
+	approvedNotYet   = "You have approved entry %[1]d. It waits for %[2]d more, who run  espace-git member approve %[1]d"
 	outcomeSealed    = " Sealed: ledger entry %d, epoch %d."
 	outcomeRequested = "Asked for in ledger entry %d. It takes effect with the next sync of an admin's device, which seals it."
 	outcomeProposed  = "Proposed in ledger entry %[1]d: it waits for %[2]d approvals of others, who run  espace-git member approve %[1]d"
@@ -293,7 +294,7 @@ const (
 	hintDamaged        = "espace-git doctor   (makes the local store anew; what was never pushed is lost with it)"
 	hintNotMine        = "this device may not have been let in yet:  espace-git sync"
 	hintForbidden      = "your role, or the state of an invite, does not allow it; see  espace-git member list"
-	hintWaiting        = "a member must sync first; then try again:  espace-git sync"
+	hintWaiting        = "first a member syncs, or an admin approves (espace-git status tells which); then try again:  espace-git sync"
 	hintRepository     = "check the URL; the repository must exist on the host"
 	hintRefused        = "see what the host says; somebody with rights there may have to change its settings"
 	hintConflict       = "somebody was faster: try again"
