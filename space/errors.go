@@ -41,6 +41,9 @@ var (
 	ErrNameless = errors.New("a newcomer needs a name for the others to see")
 	// ErrLink: the text is no join link, or was changed on its way.
 	ErrLink = membership.ErrLink
+	// ErrLocalGit: the space's own git repository, below its folder, is lost. Rescue
+	// makes it anew; nothing that was written is lost with it.
+	ErrLocalGit = errors.New("the local git repository is lost or damaged")
 	// ErrLocked and ErrPassphrase: the keys of this user are locked; the
 	// passphrase is wrong.
 	ErrLocked     = identity.ErrLocked

@@ -20,7 +20,8 @@ const storeAside = "store-damaged"
 // open, from what is left: the keys in the home and the local git repository. What
 // had been pushed is all there again; what had only been written here went with
 // the old store, which is set aside. It says what it did. A store that opens is
-// left alone.
+// left alone. A lost git repository is made anew, for the next sync to fill: what
+// was written here is in the store.
 func Rescue(ctx context.Context, dir string, o Options) (did []string, err error) {
 	root, err := Find(dir)
 	if err != nil {
@@ -29,6 +30,9 @@ func Rescue(ctx context.Context, dir string, o Options) (did []string, err error
 	s, err := Open(ctx, root, o)
 	if err == nil {
 		return nil, s.Close()
+	}
+	if errors.Is(err, ErrLocalGit) {
+		return rescueGit(root)
 	}
 	if !lostStore(err) {
 		return nil, err
@@ -54,6 +58,13 @@ func Rescue(ctx context.Context, dir string, o Options) (did []string, err error
 		return nil
 	})
 	return did, err
+}
+
+func rescueGit(root string) ([]string, error) {
+	if _, err := gitstore.Init(filepath.Join(root, markerDir, gitDir)); err != nil {
+		return nil, fmt.Errorf("rescuing the space: %w", err)
+	}
+	return []string{"made the local git repository anew; the next sync fills it, and nothing that was written here is lost"}, nil
 }
 
 func lostStore(err error) bool {

@@ -104,6 +104,9 @@ func open(ctx context.Context, root string, id wire.Hash, keys *identity.Keyring
 		return nil, fmt.Errorf("opening space: %w", err)
 	}
 	repo, err := gitstore.Open(filepath.Join(marker, gitDir))
+	if errors.Is(err, gitstore.ErrNotRepository) {
+		err = fmt.Errorf("%w: %s", ErrLocalGit, err.Error()) // not the host's
+	}
 	if err != nil {
 		db.Close()
 		return nil, fmt.Errorf("opening space: %w", err)

@@ -44,6 +44,7 @@ var exits = []struct {
 	{space.ErrNotMine, exitNoKey, hintNotMine},
 	{space.ErrStoreKey, exitNoKey, hintDamaged},
 	{space.ErrDamaged, exitFailed, hintDamaged},
+	{space.ErrLocalGit, exitFailed, hintLocalGit},
 	{space.ErrNotPermitted, exitForbidden, hintForbidden},
 	{space.ErrNotFound, exitNotFound, ""},
 	{space.ErrTaken, exitConflict, hintTaken},

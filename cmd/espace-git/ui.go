@@ -292,6 +292,7 @@ const (
 	hintNoPassphrase   = "name a file with a passphrase in ESPACE_PASSPHRASE_FILE, or give --no-passphrase"
 	hintLocked         = "run  espace-git unlock  on a terminal, or name a file with the passphrase in ESPACE_PASSPHRASE_FILE"
 	hintDamaged        = "espace-git doctor   (makes the local store anew; what was never pushed is lost with it)"
+	hintLocalGit       = "espace-git doctor   (makes it anew; nothing that was written here is lost)"
 	hintNotMine        = "this device may not have been let in yet:  espace-git sync"
 	hintForbidden      = "your role, or the state of an invite, does not allow it; see  espace-git member list"
 	hintWaiting        = "first a member syncs, or an admin approves (espace-git status tells which); then try again:  espace-git sync"
