@@ -41,8 +41,6 @@ type Sealed struct {
 	Tries int      `json:"tries"`
 	Short []string `json:"short"` // lanes known to be longer than the host shows; never null
 	Bytes int      `json:"bytes"` // pushed with it: entry, commits and wraps
-
-	moved []string // refs that were moved
 }
 
 // Seal ends the epoch and opens a new one with a fresh secret.
