@@ -3,6 +3,7 @@ package space_test
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/espace-git/espace-git/space"
 )
@@ -81,6 +82,7 @@ func TestConflictValue(t *testing.T) {
 	alice.sync()
 	bob.sync()
 	lost := bob.update(row, space.Row{"title": "of bob", "points": 5})
+	time.Sleep(2 * time.Millisecond) // so that alice's is the later one by the clock
 	alice.update(row, space.Row{"title": "of alice"})
 	alice.sync()
 	alice.seal()

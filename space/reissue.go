@@ -197,7 +197,7 @@ func (r *round) leave() error {
 			return err
 		}
 	}
-	return errors.Join(clearOrder(r.v), clearBucket(r.v, bucketSeen, nil))
+	return errors.Join(clearOrder(r.v), clearBucket(r.v, bucketOrderKnown, o[:]), clearBucket(r.v, bucketSeen, nil))
 }
 
 func clearBucket(v *view.Tx, bucket string, prefix []byte) error {
