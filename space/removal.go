@@ -60,6 +60,9 @@ func removesMember(name string, keep []string) draftBody {
 		if err != nil {
 			return nil, nil, err
 		}
+		if m.Status == membership.StatusRemoved {
+			return nil, nil, notFound("%s was removed already", name)
+		}
 		b := &membership.MemberRemoveBody{Member: m.ID}
 		b.Keep, err = r.keep(b, keep)
 		return b, nil, err
@@ -71,6 +74,9 @@ func removesDevice(device string, keep []string) draftBody {
 		d, err := r.findDevice(device)
 		if err != nil {
 			return nil, nil, err
+		}
+		if d.Status == membership.StatusRemoved {
+			return nil, nil, notFound("device %s was removed already", device)
 		}
 		b := &membership.DeviceRemoveBody{Device: d.ID}
 		b.Keep, err = r.keep(b, keep)

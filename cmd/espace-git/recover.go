@@ -49,6 +49,9 @@ func (a *app) recover(dir string, f recoverFlags) (err error) {
 	a.say(fmt.Sprintf(joining, f.Sheet.Space, clean(orElse(f.Remote, f.Sheet.Remote))))
 	s, got, err := space.Recover(a.ctx, dir, f.RecoverOptions, o)
 	if err != nil {
+		if _, there := space.Find(dir); there == nil {
+			err = usageHint(err, fmt.Sprintf(hintRecoverHere, dir))
+		}
 		return hintFor(err, space.ErrUnreachable, hintRecoverAgain)
 	}
 	defer s.Close()
