@@ -21,6 +21,7 @@ func (a *app) conflictsVerb() *cobra.Command {
 		a.verb("conflicts retry ID", cobra.ExactArgs(1), func(args []string) error {
 			return a.inSpace(func(s *space.Space) error {
 				r, err := s.Retry(a.ctx, args[0])
+				err = usageHint(err, fmt.Sprintf(hintRetryByHand, clean(args[0])))
 				return a.printReceipt(r, conflictRetried, hintFor(err, space.ErrNotFound, hintConflicts))
 			})
 		}),

@@ -313,6 +313,7 @@ const (
 	hintDevices        = "espace-git device list"
 	hintSheet          = "copy the sheet as it was printed: the lines space and ledger, and the twelve words:  espace-git recover DIR --sheet FILE"
 	hintRecoverHere    = "give another folder; a recovery here that was interrupted ends with  espace-git -C %s sync , and new words come from  espace-git rotate --recovery"
+	hintRetryByHand    = "the schema has changed since: write what is still wanted with  espace-git insert  or  update , then  espace-git conflicts dismiss %s"
 	hintRecoverAgain   = "check the URL and the network, then run the same recover again"
 	hintProposals      = "espace-git proposals"
 	hintPolicy         = "espace-git policy set --approvals member.remove=1   (kinds: those of  espace-git policy set --help )"
