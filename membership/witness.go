@@ -54,6 +54,9 @@ func (r *Roster) belongedAt(then *Roster, d *Device) bool {
 		if old, ok := then.devices.get(d.ID); ok {
 			return old.Active
 		}
+		if d.Recovered {
+			return r.recoveredFrom(then, d)
+		}
 		by, ok := r.devices.get(d.AddedBy)
 		if !ok || by.Member != d.Member {
 			return false
@@ -61,6 +64,19 @@ func (r *Roster) belongedAt(then *Roster, d *Device) bool {
 		d = by
 	}
 	return false
+}
+
+// recoveredFrom reports whether a device came by a recovery key that its member had
+// then: who holds that paper could have signed at the time.
+func (r *Roster) recoveredFrom(then *Roster, d *Device) bool {
+	before, ok := r.At(d.AddedAt - 1)
+	if !ok {
+		return false
+	}
+	had, _ := then.members.get(d.Member)
+	used, _ := before.members.get(d.Member)
+	return had != nil && used != nil && had.Recovery != nil && used.Recovery != nil && had.Status == StatusActive &&
+		had.Recovery.Key.Equal(used.Recovery.Key)
 }
 
 // Enough reports whether these devices, which signed w.Join or a later place,

@@ -2,6 +2,7 @@ package space
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -68,6 +69,10 @@ func (r *round) addKeys(b *gitstore.Batch, host map[string]wire.ObjectID, e wire
 	files, err := r.wrapsOf(parent)
 	if err != nil {
 		files = nil // not a tree of ours: the wraps in older commits stay reachable
+	}
+	maps.DeleteFunc(add, func(name string, _ []byte) bool { return files[name] != wire.ObjectID{} }) // only added, never replaced
+	if len(add) == 0 {
+		return gitstore.RefUpdate{}, nil
 	}
 	tree := keysTree(b, files, add)
 	adds := chain.AddsHash(add)

@@ -79,7 +79,7 @@ func (r *round) maySign(l *lane) (bool, error) {
 		r.warn("upgrade needed: this space requires %v", r.roster().Lacks())
 		return false, nil
 	}
-	ok, err := r.witnessed()
+	ok, err := r.wasWitnessed(l)
 	if !ok && err == nil {
 		r.warn("waiting for a witness: no device of the inviter or an owner has confirmed this one yet; writes stay here until then")
 	}

@@ -44,6 +44,18 @@ func (s *Space) publish(ctx context.Context) error {
 		if err := clearUnderWay(v); err != nil {
 			return err
 		}
+		r, err := s.newRound(v, new(SyncResult))
+		if err != nil {
+			return err
+		}
+		for _, u := range pushed { // whom this device has wrapped for, it knows from what it signed
+			if u.Name == s.refs.Keys(r.epoch()) {
+				err = r.newKeys(r.epoch(), u.Name, u.New)
+			}
+		}
+		if err != nil {
+			return err
+		}
 		return s.landed(v, pushed)
 	})
 }

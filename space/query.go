@@ -171,6 +171,13 @@ func changeWords(d schema.Difference) []string {
 // alone; one that takes something away seals the epoch, so that it is in force exactly
 // from the cut on.
 func (s *Space) ApplySchema(ctx context.Context, yaml []byte) (changes []string, err error) {
+	changes, _, err = s.ChangeSchema(ctx, yaml)
+	return changes, err
+}
+
+// ChangeSchema is ApplySchema, and tells how far it has come: where policy asks for
+// approvals, the schema is proposed. The outcome is nil if nothing changes.
+func (s *Space) ChangeSchema(ctx context.Context, yaml []byte) (changes []string, outcome *Outcome, err error) {
 	var before *schema.Schema
 	var after *schema.Schema
 	err = s.withSchema(ctx, func(now *schema.Schema) (err error) {
@@ -179,11 +186,11 @@ func (s *Space) ApplySchema(ctx context.Context, yaml []byte) (changes []string,
 		return err
 	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	d := schema.Diff(before, after)
 	if changes = changeWords(d); len(changes) == 0 {
-		return changes, nil
+		return changes, nil, nil
 	}
 	entry := func(r *round) (membership.Body, map[string][]byte, error) {
 		before, _ := r.v.Schema()
@@ -194,8 +201,6 @@ func (s *Space) ApplySchema(ctx context.Context, yaml []byte) (changes []string,
 		encoded, err := after.Encode()
 		return &membership.SchemaBody{Widens: !schema.Diff(before, after).Narrows()}, map[string][]byte{membership.ItemSchema: encoded}, err
 	}
-	_, err = s.change(ctx, SealOptions{}, func(r *round) (membership.Body, map[string][]byte, error) {
-		return entry(r)
-	})
-	return changes, err
+	outcome, err = s.change(ctx, SealOptions{}, entry)
+	return changes, outcome, err
 }

@@ -87,6 +87,11 @@ func (r *round) witnessed() (bool, error) {
 	if !ok {
 		return true, nil // the founder's first device
 	}
+	// Once witnessed, for ever: those who were may go, and with them what they signed.
+	var join wire.Hash
+	if known, err := getValue(r.v, bucketMeta, []byte("witnessed"), &join); err != nil || known && join == w.Join.Hash {
+		return err == nil, err
+	}
 	var signed []wire.DeviceID
 	for pair, err := range r.v.Each(bucketPlace, nil) {
 		if err != nil {
@@ -101,4 +106,18 @@ func (r *round) witnessed() (bool, error) {
 		}
 	}
 	return w.Enough(signed), nil
+}
+
+// wasWitnessed asks, and remembers it: before anything of this device leaves it. What
+// its own lane holds already it has signed after that.
+func (r *round) wasWitnessed(own *lane) (bool, error) {
+	ok, err := r.witnessed()
+	if err != nil || !ok && own.reader.Head().Len == 0 {
+		return false, err
+	}
+	w, newcomer := r.roster().Witnesses(r.me.Device)
+	if !newcomer {
+		return true, nil
+	}
+	return true, putValue(r.v, bucketMeta, []byte("witnessed"), w.Join.Hash)
 }

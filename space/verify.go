@@ -192,8 +192,14 @@ func (a *audit) entries(name string, l, fresh *lane, entries [][]byte) {
 // kept: evidence of what can't be put right stays a problem.
 func (a *audit) kept() error {
 	list, err := loadEvidence(a.v)
+	if err != nil {
+		return err
+	}
+	open, err := a.r.rivalEnvelopes()
 	for _, e := range list {
-		if e.Kind != "taken-back" && e.Kind != kindHidden {
+		// A fork that was settled is history; so is what a host took back and was put right.
+		settled := len(open) == 0 && (e.Kind == kindFork || e.Kind == "ledger-branch")
+		if e.Kind != "taken-back" && e.Kind != kindHidden && !settled {
 			a.problem("%s (%s)", e.Text, e.Time.Format("2006-01-02"))
 		}
 	}

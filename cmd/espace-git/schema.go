@@ -60,20 +60,26 @@ func (a *app) schemaFile(name string, apply bool) error {
 		return err
 	}
 	return a.inSpace(func(s *space.Space) error {
-		change := s.CheckSchema
-		if apply {
-			change = s.ApplySchema
+		var came *space.Outcome
+		changes, err := s.CheckSchema(a.ctx, yaml)
+		if apply && err == nil {
+			changes, came, err = s.ChangeSchema(a.ctx, yaml)
 		}
-		changes, err := change(a.ctx, yaml)
 		if err != nil {
 			return err
 		}
+		applied := apply && (came == nil || came.InForce())
 		narrows := slices.ContainsFunc(changes, func(c string) bool { return strings.HasSuffix(c, narrowing) })
-		return a.print(schemaChanges{list(changes), apply}, func(w io.Writer) {
+		return a.print(schemaChanges{list(changes), applied}, func(w io.Writer) {
 			for _, c := range changes {
 				fmt.Fprintln(w, clean(c))
 			}
-			a.say(schemaTold(len(changes), apply))
+			switch {
+			case apply && !applied:
+				a.say(outcome(came, ""))
+			default:
+				a.say(schemaTold(len(changes), applied))
+			}
 			if narrows && !apply {
 				a.say(schemaSeals)
 			}
