@@ -1,8 +1,6 @@
 package space
 
 import (
-	"slices"
-
 	"github.com/espace-git/espace-git/internal/wire"
 	"github.com/espace-git/espace-git/membership"
 	"github.com/espace-git/espace-git/merge"
@@ -66,14 +64,13 @@ func openingTimes(roster *membership.Roster) []uint64 {
 	return out
 }
 
-// openingAt is the epoch in force after the ledger entry with the number.
+// openingAt is the epoch in force after the ledger entry with the number; of one that
+// is not in the ledger yet, the open one.
 func openingAt(roster *membership.Roster, number uint64) membership.Opening {
-	all := roster.Openings()
-	i, found := slices.BinarySearchFunc(all, number, func(o membership.Opening, n uint64) int { return int(int64(o.At) - int64(n)) })
-	if !found {
-		i--
+	if then, ok := roster.At(number); ok {
+		return then.Epoch()
 	}
-	return all[max(i, 0)]
+	return roster.Epoch()
 }
 
 // secretOf is the secret of an epoch; zero if this device does not hold it.

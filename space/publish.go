@@ -174,14 +174,20 @@ func (r *round) ledgerMessage(first int) chain.Message {
 	return m
 }
 
+// pushAtomic moves refs as one. A push whose answer was lost is repeated: what landed
+// the first time counts as done the second time.
+func pushAtomic(ctx context.Context, host gitstore.Remote, updates []gitstore.RefUpdate) (*gitstore.Pushed, error) {
+	pushed, err := host.Push(ctx, updates, gitstore.PushOptions{Atomic: true})
+	if errors.Is(err, gitstore.ErrUncertain) {
+		pushed, err = host.Push(ctx, updates, gitstore.PushOptions{Atomic: true})
+	}
+	return pushed, err
+}
+
 // pushTogether moves refs as one where the host can promise that, else one after
 // the other, the last one last.
 func pushTogether(ctx context.Context, host gitstore.Remote, updates []gitstore.RefUpdate) ([]gitstore.RefUpdate, error) {
-	pushed, err := host.Push(ctx, updates, gitstore.PushOptions{Atomic: true})
-	if errors.Is(err, gitstore.ErrUncertain) {
-		// What landed the first time counts as done the second time.
-		pushed, err = host.Push(ctx, updates, gitstore.PushOptions{Atomic: true})
-	}
+	pushed, err := pushAtomic(ctx, host, updates)
 	if errors.Is(err, gitstore.ErrNoAtomic) {
 		for _, u := range updates {
 			if pushed, err = host.Push(ctx, []gitstore.RefUpdate{u}, gitstore.PushOptions{}); err != nil {

@@ -5,10 +5,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime"
+	"maps"
+	"math"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/espace-git/espace-git/chain"
@@ -318,14 +318,13 @@ func (sg *sealing) closing(ended wire.Epoch) (wire.ObjectID, []gitstore.RefUpdat
 	r := sg.r
 	var parents []wire.ObjectID
 	var moves []gitstore.RefUpdate
-	refs := make([]string, 0, len(sg.ends))
+	moved := make(map[string]int64, len(sg.ends))
 	for ref := range sg.ends {
-		refs = append(refs, ref)
+		moved[ref] = sg.movedAt(ref)
 	}
-	order := r.s.refs.Order(ended)
-	slices.SortFunc(refs, func(a, b string) int {
-		// The order is always moved; then the lanes that moved last.
-		return cmp.Or(cmp.Compare(btoi(b == order), btoi(a == order)), cmp.Compare(sg.movedAt(b), sg.movedAt(a)), strings.Compare(a, b))
+	moved[r.s.refs.Order(ended)] = math.MaxInt64 // the order is always moved; then the lanes that moved last
+	refs := slices.SortedFunc(maps.Keys(sg.ends), func(a, b string) int {
+		return cmp.Or(cmp.Compare(moved[b], moved[a]), strings.Compare(a, b))
 	})
 	for _, ref := range refs {
 		end := sg.ends[ref]
@@ -365,13 +364,6 @@ func (sg *sealing) closing(ended wire.Epoch) (wire.ObjectID, []gitstore.RefUpdat
 // keeps moving.
 const unstableTries = 3
 
-func btoi(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
-}
-
 func (sg *sealing) movedAt(ref string) int64 {
 	raw, err := sg.s.repo.CommitBytes(sg.shown.at(ref))
 	if err != nil {
@@ -390,95 +382,6 @@ func (r *round) stands(tip, end wire.ObjectID) bool {
 	return err == nil && slices.ContainsFunc(commits, func(c gitstore.CommitRef) bool { return c.ID == end })
 }
 
-// keys wraps the new secret for everybody who may hold it: alone for those who have
-// the older ones, with the list of them for who comes in now.
-func (sg *sealing) keys(next wire.Epoch) (gitstore.RefUpdate, error) {
-	r := sg.r
-	recipients, err := sg.recipients()
-	if err != nil {
-		return gitstore.RefUpdate{}, err
-	}
-	files := make([][]byte, len(recipients))
-	errs := make([]error, len(recipients))
-	secrets := make([][]seal.EpochSecret, len(recipients))
-	for i, d := range recipients {
-		secrets[i] = []seal.EpochSecret{{O: next.O, Secret: sg.secret}}
-		if had, err := r.holdsEnding(d); err != nil {
-			return gitstore.RefUpdate{}, err
-		} else if !had {
-			secrets[i] = append(r.secretsFor(d), secrets[i]...)
-		}
-	}
-	var wg sync.WaitGroup
-	work := make(chan int)
-	for range runtime.GOMAXPROCS(0) {
-		wg.Go(func() {
-			for i := range work {
-				files[i], errs[i] = seal.WrapSecrets(recipients[i].Recipient, seal.Wrap{Space: r.s.id, Secrets: secrets[i]})
-			}
-		})
-	}
-	for i := range recipients {
-		work <- i
-	}
-	close(work)
-	wg.Wait()
-	if err := errors.Join(errs...); err != nil {
-		return gitstore.RefUpdate{}, err
-	}
-	add := make(map[string][]byte, len(recipients))
-	for i, d := range recipients {
-		add[seal.WrapPath(d.Recipient, r.me.Device, 0)] = files[i]
-		sg.done.Bytes += len(files[i])
-	}
-	if paper, ok := r.roster().Paper(); ok {
-		me, _ := r.roster().Device(r.me.Device)
-		all := append(r.secretsFor(me), seal.EpochSecret{O: next.O, Secret: sg.secret})
-		file, err := seal.WrapSecrets(paper, seal.Wrap{Space: r.s.id, Secrets: all})
-		if err != nil {
-			return gitstore.RefUpdate{}, err
-		}
-		add[seal.WrapPath(paper, r.me.Device, 0)] = file
-		sg.done.Bytes += len(file)
-	}
-	adds := chain.AddsHash(add)
-	msg := r.messageIn(chain.Keys, next)
-	msg.Adds = &adds
-	ref := r.s.refs.Keys(next)
-	id, err := r.commit(sg.b, ref, sg.shown.at(ref), keysTree(sg.b, nil, add), msg)
-	return gitstore.RefUpdate{Name: ref, Old: sg.shown.at(ref), New: id}, err
-}
-
-// recipients are those who get the new secret: like at any other time, nobody whose
-// join was first seen after its invite's expiry, unless it was let in already.
-func (sg *sealing) recipients() (out []membership.Device, err error) {
-	for _, d := range sg.r.roster().Recipients() {
-		had, err := sg.r.hasOlder(d)
-		if err != nil {
-			return nil, err
-		}
-		if had || !sg.r.expiredUnseen(d) {
-			out = append(out, d)
-		}
-	}
-	return out, nil
-}
-
-// hasOlder: the device was let into the epoch that ends: it wrote under its secret, or
-// another wrapped it. What else a device signs, it can sign without having any.
-func (r *round) hasOlder(d membership.Device) (bool, error) {
-	if l := r.lanes[d.ID]; d.ID == r.me.Device || l != nil && l.log.Len() > 0 {
-		return true, nil
-	}
-	ended := r.me.Epoch
-	if !r.started() { // who recovers; its entry is in the ledger already
-		before, _ := r.roster().OpeningOf(r.roster().Epoch().Number - 1)
-		ended = before.Epoch
-	}
-	makers, err := r.wrappersIn(ended, d)
-	return slices.ContainsFunc(makers, func(id wire.DeviceID) bool { return id != d.ID }), err
-}
-
 // order is the empty order of the new epoch, as in genesis.
 func (sg *sealing) order(next wire.Epoch) (gitstore.RefUpdate, error) {
 	r := sg.r
@@ -488,66 +391,4 @@ func (sg *sealing) order(next wire.Epoch) (gitstore.RefUpdate, error) {
 	ref := r.s.refs.Order(next)
 	id, err := r.commit(sg.b, ref, sg.shown.at(ref), sg.b.Tree(nil), msg)
 	return gitstore.RefUpdate{Name: ref, Old: sg.shown.at(ref), New: id}, err
-}
-
-// push moves all refs as one. Where the host can't promise that, keys and close go
-// first and then the ledger alone, which decides; what is on the lanes by then and
-// not in the cut is issued again by its authors.
-func (sg *sealing) push(ctx context.Context, host gitstore.Remote, updates []gitstore.RefUpdate) error {
-	pushed, err := host.Push(ctx, updates, gitstore.PushOptions{Atomic: true})
-	if errors.Is(err, gitstore.ErrUncertain) {
-		// What landed the first time counts as done the second time.
-		pushed, err = host.Push(ctx, updates, gitstore.PushOptions{Atomic: true})
-	}
-	if errors.Is(err, gitstore.ErrNoAtomic) {
-		return sg.pushApart(ctx, host, updates)
-	}
-	if err != nil {
-		return fmt.Errorf("pushing: %w", err)
-	}
-	for ref, err := range pushed.Results {
-		if errors.Is(err, gitstore.ErrConflict) {
-			sg.unstable[ref]++
-		}
-	}
-	if err := pushed.Err(); err != nil {
-		return fmt.Errorf("pushing the seal: %w", err)
-	}
-	return nil
-}
-
-func (sg *sealing) pushApart(ctx context.Context, host gitstore.Remote, updates []gitstore.RefUpdate) error {
-	before, main, after := updates[:3], updates[3:4], updates[4:]
-	for _, part := range [][]gitstore.RefUpdate{before, main} {
-		pushed, err := host.Push(ctx, part, gitstore.PushOptions{})
-		if err == nil {
-			err = pushed.Err()
-		}
-		if err != nil {
-			return fmt.Errorf("pushing the seal: %w", err)
-		}
-	}
-	// The seal stands. Moving the refs of the epoch that is over only keeps others from
-	// pushing there in vain.
-	if len(after) > 0 {
-		_, _ = host.Push(ctx, after, gitstore.PushOptions{})
-	}
-	return nil
-}
-
-// readBack reads what landed like everybody else does: the ledger says that there is
-// a new epoch, the own wrap holds its secret, and the cut is followed.
-func (sg *sealing) readBack(ctx context.Context, v *view.Tx, updates []gitstore.RefUpdate) error {
-	r, err := sg.s.newRound(v, &SyncResult{})
-	if err != nil {
-		return err
-	}
-	refs := map[string]wire.ObjectID{}
-	for ref, tip := range r.tips {
-		refs[ref] = tip // nothing else moved, as far as this device knows
-	}
-	for _, u := range updates {
-		refs[u.Name] = u.New
-	}
-	return r.read(ctx, &display{refs: refs})
 }
