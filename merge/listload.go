@@ -62,8 +62,12 @@ func (r *stateReader) list(l *List) {
 		r.looseItem(l, dots, len(places))
 	}
 	n = r.count(minWaiting, "waiting places")
-	for i := 0; i < n && r.err == nil; i++ {
-		l.place(r.placing())
+	for i := 0; i < n; i++ {
+		p := r.placing()
+		if r.err != nil {
+			return
+		}
+		l.place(p)
 	}
 }
 
