@@ -16,7 +16,7 @@ var ErrRefused = errors.New("refused by the schema")
 
 // OpError says which rule an operation breaks. It matches ErrRefused.
 type OpError struct {
-	Rule   string // "table", "column", "type", "required"
+	Rule   string // "table", "column", "type", "required", "document"
 	Table  string // name, or "#number" if there is none
 	Column string // the same; empty if the rule is about the table
 	Err    error  // more, or nil
@@ -49,6 +49,12 @@ func CheckOp(s *Schema, op *merge.Op) error {
 			return &OpError{Rule: "column", Table: t.Name, Column: fmt.Sprintf("#%d", op.Cells[i].Column)}
 		}
 		value := op.Cells[i].Value
+		if c.Type.Document() || op.Kind == editKind {
+			if err := checkDocumentCell(c, op, value); err != nil {
+				return &OpError{"document", t.Name, c.Name, err}
+			}
+			continue
+		}
 		if err := checkValue(c, value); err != nil {
 			return &OpError{"type", t.Name, c.Name, err}
 		}

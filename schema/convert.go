@@ -63,6 +63,9 @@ func (t *Table) Cells(values map[string]any) ([]merge.Cell, error) {
 		if !ok {
 			return nil, &OpError{Rule: "column", Table: t.Name, Column: strconv.QuoteToASCII(cut(name)), Err: t.noColumn()}
 		}
+		if c.Type.Document() {
+			return nil, &OpError{"document", t.Name, c.Name, errByEdits}
+		}
 		b, err := Encode(c, v)
 		if err != nil {
 			return nil, &OpError{"type", t.Name, c.Name, err}
@@ -335,7 +338,7 @@ func parseText(t Type, s string) (any, error) {
 		id, err := ParseID(s)
 		return id[:], err
 	}
-	return nil, fmt.Errorf("%w: type %s", ErrLater, t)
+	return nil, fmt.Errorf("%w: a %s is a document, which has no single value", ErrValue, t)
 }
 
 // parseTime takes RFC 3339, or a day, which begins at midnight UTC.

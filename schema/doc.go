@@ -12,7 +12,7 @@
 // Numbers of tables and columns are permanent: a name may change (`was:`), the
 // number of what was removed is never used again.
 //
-// What the format names but this version does not do (ordered tables, unique
-// columns, rules, actions, document columns) is refused with ErrLater, never
-// ignored: a rule that is written down and not kept would be worse than none.
+// What the format names but this version does not do (rules, actions) is refused
+// with ErrLater, never ignored: a rule that is written down and not kept would be
+// worse than none.
 package schema

@@ -208,7 +208,7 @@ func (w *wireColumn) column(names map[uint32]string) (*Column, error) {
 	if w.Flags&^(flagIndex|flagRequired|flagUnique) != 0 || w.OnDelete > uint32(Cascade) || w.Kind > uint32(DefaultMember) {
 		return nil, fmt.Errorf("%w: flags or kinds of a column", ErrLater)
 	}
-	if w.Type > 255 || !Type(w.Type).scalar() {
+	if w.Type > 255 || !Type(w.Type).known() {
 		return nil, fmt.Errorf("%w: column type %d", ErrLater, w.Type)
 	}
 	c := &Column{Number: w.Number, Name: w.Name, Type: Type(w.Type), Table: names[w.Table], OnDelete: OnDelete(w.OnDelete),
@@ -221,13 +221,13 @@ func (w *wireColumn) column(names map[uint32]string) (*Column, error) {
 	if (c.Default.Kind == DefaultValue) != (value != nil) {
 		return nil, invalid("default of column %s", c.Name)
 	}
-	if err := checkValue(c, w.Default); err != nil {
-		return nil, err
+	if c.Type.Document() { // has no default: see validateDocument
+		return c, nil
 	}
-	return c, nil
+	return c, checkValue(c, w.Default)
 }
 
-// checkNumbers: ascending, from 1, below the next one.
+// checkNumbers: ascending, from 1, below the next one and those of built-in tables.
 func (s *Schema) checkNumbers() error {
 	tables := make([]uint32, len(s.Tables))
 	for i, t := range s.Tables {
@@ -240,7 +240,7 @@ func (s *Schema) checkNumbers() error {
 			return invalid("numbers of the columns of table %s", t.Name)
 		}
 	}
-	if !ascending(tables, s.Next) {
+	if !ascending(tables, s.Next) || s.Next > FirstBuiltin {
 		return invalid("numbers of the tables")
 	}
 	return nil

@@ -42,6 +42,9 @@ func Number(prev, parsed *Schema) (*Schema, error) {
 		out.Tables = append(out.Tables, numbered)
 	}
 	slices.SortFunc(out.Tables, func(a, b *Table) int { return int(int64(a.Number) - int64(b.Number)) })
+	if err := CheckSuccessor(prev, out); err != nil {
+		return nil, err
+	}
 	return out, out.checkSize()
 }
 

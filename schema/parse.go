@@ -189,8 +189,6 @@ func (c *Column) interpret(typ, onDelete string, preset *item) error {
 		return invalid("no type")
 	case !ok:
 		return invalid("unknown type %s", strconv.QuoteToASCII(cut(typ)))
-	case !t.scalar():
-		return fmt.Errorf("%w: type %s", ErrLater, typ)
 	}
 	c.Type = t
 	if onDelete != "" {
@@ -216,6 +214,8 @@ func (c *Column) parseDefault(it item) error {
 	case c.Type == Member && v == "auth.member":
 		c.Default = Default{Kind: DefaultMember}
 	case v == nil:
+	case c.Type.Document():
+		return invalid("line %d: a %s begins empty and has no default", it.line, c.Type)
 	default:
 		value, err := c.parseLiteral(v)
 		if err != nil {

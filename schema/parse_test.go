@@ -121,13 +121,6 @@ func TestParseRefuses(t *testing.T) {
 		{"open brace", "tables: {\n", ErrInvalid, "not YAML: line 1"},
 		{"index flat", "tables: {a: {columns: {x: {type: int}}, indexes: [x]}}", ErrInvalid, "list"},
 	}
-	for _, typ := range []string{"file", "textarea", "list", "set", "counter", "flag", "log"} {
-		cases = append(cases, struct {
-			name, src string
-			class     error
-			says      string
-		}{"type " + typ, column("{type: " + typ + "}"), ErrLater, typ})
-	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := Parse([]byte(c.src))

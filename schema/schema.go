@@ -67,7 +67,8 @@ type Default struct {
 	Value any // of DefaultValue: a Go value as package merge lists them
 }
 
-// Table finds a table by name, in any case of letters.
+// Table finds a table by name, in any case of letters. Built-in ones have no names
+// for people.
 func (s *Schema) Table(name string) (*Table, bool) {
 	for _, t := range s.Tables {
 		if strings.EqualFold(t.Name, name) {
@@ -77,13 +78,17 @@ func (s *Schema) Table(name string) (*Table, bool) {
 	return nil, false
 }
 
-// TableByNumber finds a table by its permanent number.
+// TableByNumber finds a table by its permanent number, a built-in one too.
 func (s *Schema) TableByNumber(n uint32) (*Table, bool) {
-	i, ok := slices.BinarySearchFunc(s.Tables, n, func(t *Table, n uint32) int { return int(int64(t.Number) - int64(n)) })
+	tables := s.Tables
+	if n >= FirstBuiltin {
+		tables = builtin
+	}
+	i, ok := slices.BinarySearchFunc(tables, n, func(t *Table, n uint32) int { return int(int64(t.Number) - int64(n)) })
 	if !ok {
 		return nil, false
 	}
-	return s.Tables[i], true
+	return tables[i], true
 }
 
 // Column finds a column by name, in any case of letters.

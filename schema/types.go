@@ -19,7 +19,8 @@ const (
 	Member Type = 10
 )
 
-// Document types: each needs a merge driver of its own.
+// Document types: several people change one value at once (package merge has a
+// driver for each, under the same number).
 const (
 	File     Type = 11
 	Textarea Type = 12
@@ -28,12 +29,13 @@ const (
 	Counter  Type = 15
 	Flag     Type = 16
 	Log      Type = 17
+	Tree     Type = 18
 )
 
 var typeNames = [...]string{
 	Text: "text", Int: "int", Real: "real", Bool: "bool", Bytes: "bytes", Time: "time", JSON: "json", ID: "id",
 	Ref: "ref", Member: "member", File: "file", Textarea: "textarea", List: "list", Set: "set", Counter: "counter",
-	Flag: "flag", Log: "log",
+	Flag: "flag", Log: "log", Tree: "tree",
 }
 
 func (t Type) String() string {
@@ -52,7 +54,7 @@ func parseType(name string) (Type, bool) {
 	return 0, false
 }
 
-// scalar says that this version has what the type needs.
+// scalar says that a cell holds one value.
 func (t Type) scalar() bool { return t >= Text && t <= Member }
 
 // is16 says that values are 16 bytes.

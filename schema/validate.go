@@ -65,10 +65,13 @@ func (c *Column) validate(s *Schema, t *Table) error {
 		return invalid("column %s: on_delete is for references (type ref)", name)
 	case c.Required && c.OnDelete == Null:
 		return invalid("column %s: on_delete null would empty a required column", name)
-	case c.Index && c.Type == JSON:
-		return invalid("column %s: a json column has no index", name)
+	case c.Index && !c.Type.ordinal():
+		return invalid("column %s: a %s column has no index", name, c.Type)
 	case c.Default.Kind == DefaultNow && c.Type != Time, c.Default.Kind == DefaultMember && c.Type != Member:
 		return invalid("column %s: default is of another type", name)
+	}
+	if err := c.validateDocument(t); err != nil {
+		return err
 	}
 	if err := c.validateUnique(t); err != nil || c.Type != Ref {
 		return err
@@ -114,8 +117,8 @@ func (t *Table) validateIndex(index []string) error {
 		switch {
 		case !ok:
 			return invalid("table %s: index of column %s, which is not there", t.Name, strconv.QuoteToASCII(cut(name)))
-		case c.Type == JSON:
-			return invalid("column %s.%s: a json column has no index", t.Name, c.Name)
+		case !c.Type.ordinal():
+			return invalid("column %s.%s: a %s column has no index", t.Name, c.Name, c.Type)
 		case slices.Contains(index[:i], c.Name):
 			return invalid("table %s: index with column %s twice", t.Name, c.Name)
 		}

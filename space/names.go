@@ -118,15 +118,18 @@ func (s schemas) checkAll(number uint64, ops []merge.Op, check func(*schema.Sche
 	return ""
 }
 
-// newSchema takes the schema that an entry brings. One that does not decode, or
-// that narrows although its public part says that it widens, is void: the old one
-// stays, on every device alike (DESIGN 4).
+// newSchema takes the schema that an entry brings. One that does not decode, that
+// makes a document another kind of value, or that narrows although its public part
+// says that it widens, is void: the old one stays, on every device alike (DESIGN 4).
 func (r *round) newSchema(e *membership.Entry, items membership.Items) error {
 	item, ok := items[membership.ItemSchema]
 	if !ok {
 		return nil
 	}
 	sc, err := schema.Decode(item.Value)
+	if err == nil {
+		err = schema.CheckSuccessor(r.schemas.at(e.Number), sc)
+	}
 	if b, ok := e.Body.(*membership.SchemaBody); err == nil && ok && b.Widens {
 		err = widens(r.schemas.at(e.Number), sc)
 	}
