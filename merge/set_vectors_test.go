@@ -159,6 +159,9 @@ func sampleDocuments(t *testing.T, all []documentVector) (out []documentVector) 
 			{Kind: TreeMove, Index: 1, Node: Dot{device(1), 4, 0}, Parent: Dot{device(2), 9, 0}}}}})
 	document(t, run, "log", logDriver(), func(l *Log) any { return say(reflect.ValueOf(entriesOf(l))) },
 		written[*LogChange]{at(100, 0, 1, 6), sampleLogChange()}, written[*LogChange]{at(90, 120, 2, 1), &LogChange{0, [][]byte{value(nil)}}})
+	document(t, run, "file", fileDriver(false), func(f *File) any { return say(reflect.ValueOf(f.Heads())) },
+		written[*FileChange]{at(90, 120, 2, 9), &FileChange{[]FileOp{{Index: 1, Content: text("x")}}}},
+		written[*FileChange]{at(100, 0, 1, 6), sampleFileChange()})
 	return out
 }
 
@@ -218,17 +221,33 @@ func refusedDocuments() (out []refusedDocument) {
 	add("list change", "more values than bytes", "01 f807 00 03 03 01", "operation")
 	add("list", "place before the begin", "01 01z 01 01 000100 00 00 00 00", "before the begin")
 	add("list", "places in a circle", "01 01z 02 01 000100 02 01 01 000200 01 01 00 00", "canonical")
-	add("tree change", "unknown kind", "01 05 00 03", "operation")
+	add("tree change", "unknown kind", "01 06 00 03", "operation")
 	add("tree change", "name of dots", "01 00 00 03 02 2e2e f6", "name")
 	add("tree change", "name with a slash", "01 00 00 03 03 612f62 f6", "name")
 	add("tree change", "empty name", "01 02 00 00 00", "name")
 	add("tree change", "move of the top", "01 01 00 00 03", "no name")
 	add("tree change", "saw at time 0", "01 04 00 0101 00 00", "time")
+	add("tree change", "keep of the top", "01 05 00 03", "no name")
 	add("tree", "node below itself", "01 01z 01 02 000100 01 000100 0400 00", "below itself")
 	add("tree", "node twice", "01 01z 02 00 000100 00 000100 00", "twice")
 	add("log change", "more operations than bytes", "00 05 01", "operations")
 	add("log change", "index above the limit", "ffffffff0f 00", "index")
 	add("log", "entries descend", "01 01z 02 000200 0400 f6 000100 0000 f6", "ascend")
+	add("file change", "nothing", "", "versions")
+	add("file change", "more versions than bytes", "05 00 00 01", "versions")
+	add("file change", "parents descend", "01 00 02 04 00 01", "ascend")
+	add("file change", "257 parents", "01 00 8102", "parents")
+	add("file change", "gone, with a name", "01 00 00 05", "canonical")
+	add("file change", "unknown flag", "01 00 00 10 00 00 00", "flags")
+	add("file change", "long time", "01 00 00 08 8000 00", "canonical")
+	add("file change", "name with a slash", "01 00 00 0c 00 03 612f62 00", "name")
+	add("file change", "content inline of 4097 bytes", "01 00 00 08 00 8120", "content")
+	add("file change", "content beyond the end", "01 00 00 08 00 02 61", "content")
+	add("file change", "chunks of 65537 bytes", "01 00 00 00 00 05 818004", "content")
+	add("file change", "size of 2^63", "01 00 00 00 00 80808080808080808001 00", "size")
+	add("file change", "no name of a parent", "01 00 01 03 01", "no name")
+	add("file", "version twice", "01 01z 02 000100 0200 00 01 000100 0000 00 01", "canonical")
+	add("file", "parents descend", "01 01z 01 000300 0200 02 000200 000100 01", "ascend")
 	return out
 }
 
@@ -254,6 +273,10 @@ func decodeRefused(decoder string, b []byte) (err error) {
 		_, err = DecodeTreeChange(device(1), b)
 	case "tree":
 		_, err = DecodeTree(b)
+	case "file change":
+		_, err = DecodeFileChange(device(1), b)
+	case "file":
+		_, err = DecodeFile(b)
 	case "log change":
 		_, err = DecodeLogChange(device(1), b)
 	case "log":

@@ -65,7 +65,8 @@ type treeItem struct {
 	name    string
 	set     Mark
 	value   []byte
-	covered Mark // the greatest place that a delete saw
+	kept    Mark // the greatest keep; zero: none
+	covered Mark // the greatest place or keep that a delete saw
 }
 
 // treeMove is one move, and what it replaced.
@@ -86,6 +87,7 @@ const (
 	TreeRename TreeKind = 2
 	TreeSet    TreeKind = 3
 	TreeDelete TreeKind = 4
+	TreeKeep   TreeKind = 5
 )
 
 // TreeOp is one operation.
@@ -94,7 +96,8 @@ const (
 //	move     Node below Parent
 //	rename   Node to Name
 //	set      the Value of Node
-//	delete   Node, from the place to which Saw brought it
+//	delete   Node, from the place to which Saw brought it, or as Saw kept it
+//	keep     Node where it is: a delete that did not see this does not take it
 type TreeOp struct {
 	Kind   TreeKind
 	Index  uint32 // but for deletes: one that its author's transaction uses once
@@ -102,7 +105,7 @@ type TreeOp struct {
 	Parent Dot // zero: the top
 	Name   string
 	Value  []byte // a canonical scalar
-	// Saw has number 0 for a place that the transaction itself gave.
+	// Saw has number 0 for a place or keep that the transaction itself gave.
 	Saw Mark
 }
 
@@ -161,6 +164,10 @@ func (t *Tree) apply(stamp Stamp, op *TreeOp) {
 		t.rename(k, mark, op.Name)
 	case TreeSet:
 		t.setValue(k, mark, op.Value)
+	case TreeKeep:
+		if n := &t.nodes[k]; n.kept.Less(mark) {
+			n.kept = mark
+		}
 	case TreeDelete:
 		t.cover(k, stamp, op.Saw)
 	}

@@ -18,6 +18,7 @@ type treeModel struct {
 	parent  map[Dot]Dot
 	nodes   map[Dot]TreeNode // those created, dead or alive
 	covered map[Dot]Mark
+	stands  map[Dot]Mark // the greatest of place and keeps
 }
 
 type modelMove struct {
@@ -26,10 +27,11 @@ type modelMove struct {
 }
 
 func newTreeModel(base *Tree, done []written[*TreeChange]) *treeModel {
-	m := &treeModel{map[Dot]Dot{}, map[Dot]TreeNode{}, map[Dot]Mark{}}
+	m := &treeModel{map[Dot]Dot{}, map[Dot]TreeNode{}, map[Dot]Mark{}, map[Dot]Mark{}}
 	least := map[Dot]Mark{}
 	for n := range base.All() {
 		m.parent[n.ID], m.nodes[n.ID], least[n.ID] = n.Parent, n, n.Placed
+		m.stands[n.ID] = base.nodes[base.index[n.ID]].kept
 	}
 	var moves []modelMove
 	for _, w := range done {
@@ -68,6 +70,10 @@ func (m *treeModel) add(stamp Stamp, op TreeOp) (modelMove, bool) {
 		return modelMove{mark, mark.Dot(), op.Parent.in(stamp)}, true
 	case TreeMove:
 		return modelMove{mark, op.Node.in(stamp), op.Parent.in(stamp)}, true
+	case TreeKeep:
+		if d := op.Node.in(stamp); m.stands[d].Less(mark) {
+			m.stands[d] = mark
+		}
 	case TreeDelete:
 		saw := op.Saw
 		if saw.Number == 0 {
@@ -105,7 +111,7 @@ func (m *treeModel) above(at, node Dot) bool {
 
 func (m *treeModel) alive(d Dot) bool {
 	n, ok := m.nodes[d]
-	return ok && m.covered[d].Less(n.Placed)
+	return ok && (m.covered[d].Less(n.Placed) || m.covered[d].Less(m.stands[d]))
 }
 
 // all is the tree as it must read, but for the names that tell apart.
@@ -185,7 +191,9 @@ func (e *treeEdit) hostile() {
 	dot := func() Dot {
 		return Dot{device(byte(rapid.IntRange(1, 3).Draw(e.T, "of"))), uint64(rapid.IntRange(1, 6).Draw(e.T, "number")), uint32(rapid.IntRange(0, 2).Draw(e.T, "index"))}
 	}
-	switch rapid.IntRange(0, 3).Draw(e.T, "hostile") {
+	switch rapid.IntRange(0, 4).Draw(e.T, "hostile") {
+	case 4:
+		e.do(nil, TreeOp{Kind: TreeKeep, Index: e.index, Node: dot()})
 	case 0:
 		e.do(nil, TreeOp{Kind: TreeCreate, Index: e.index, Parent: dot(), Name: "x", Value: value(nil)})
 	case 1:
@@ -207,7 +215,7 @@ func editTree(guesses bool) func(t *rapid.T, tree *Tree, stamp Stamp) (*TreeChan
 	return func(t *rapid.T, tree *Tree, stamp Stamp) (*TreeChange, bool) {
 		e := &treeEdit{t, tree, stamp, new(TreeChange), 0}
 		for range rapid.IntRange(1, 3).Draw(t, "operations") {
-			what := rapid.IntRange(0, 9).Draw(t, "what")
+			what := rapid.IntRange(0, 10).Draw(t, "what")
 			switch {
 			case what == 9 && guesses:
 				e.hostile()
@@ -217,6 +225,8 @@ func editTree(guesses bool) func(t *rapid.T, tree *Tree, stamp Stamp) (*TreeChan
 				e.one(tree.Move(e.node(false), e.node(true), e.index))
 			case what == 7:
 				e.one(tree.Rename(e.node(false), e.index, nameGen().Draw(t, "name")))
+			case what == 10:
+				e.one(tree.Keep(e.node(false), e.index))
 			case what == 8:
 				e.one(tree.Set(e.node(false), e.index, scalarGen().Draw(t, "value")))
 			default:
@@ -324,6 +334,9 @@ func TestTreeRaces(t *testing.T) {
 	create := func(in, name string) ops {
 		return func(x *Tree) ([]TreeOp, error) { return one(x.Create(find(t, x, in), 0, name, value(nil))) }
 	}
+	keep := func(a string) ops {
+		return func(x *Tree) ([]TreeOp, error) { return one(x.Keep(find(t, x, a), 0)) }
+	}
 	del := func(a string) ops { return func(x *Tree) ([]TreeOp, error) { return x.Delete(find(t, x, a)) } }
 	for _, tt := range []struct {
 		name       string
@@ -338,6 +351,10 @@ func TestTreeRaces(t *testing.T) {
 		{"delete a folder, move out of it", del("a"), move("a/f", "b"), "b b/f"},
 		{"move out of a folder, delete it", move("a/f", "b"), del("a"), "b b/f"},
 		{"delete and rename", del("a/f"), rename("a/f", "g"), "a b"},
+		{"delete and keep", del("a"), keep("a/f"), "b f"},
+		{"keep and delete", keep("a/f"), del("a/f"), "a a/f b"},
+		{"keep and move", keep("a/f"), move("a/f", "b"), "a b b/f"},
+		{"move and keep", move("a/f", "b"), keep("a/f"), "a b b/f"},
 		{"delete and delete", del("a"), del("a/f"), "b"},
 		{"two of one name", create("a", "n.txt"), create("a", "n.txt"), "a a/f a/n (2).txt a/n.txt b"},
 		{"rename to one name", rename("a", "c"), rename("b", "c"), "c c (2) c/f"},
@@ -403,9 +420,10 @@ func TestTreeRefuses(t *testing.T) {
 	_, rename := x.Rename(a, 0, "..")
 	_, set := x.Set(none, 0, value(nil))
 	_, del := x.Delete(none)
+	_, keep := x.Keep(none, 0)
 	_, path := x.Lookup("a/x")
 	for i, tt := range []struct{ got, want error }{{cycle, ErrTreeCycle}, {self, ErrTreeCycle}, {top, ErrTreeNode}, {into, ErrTreeNode},
-		{name, ErrTreeName}, {rename, ErrTreeName}, {set, ErrTreeNode}, {del, ErrTreeNode}, {path, ErrTreeNode}} {
+		{name, ErrTreeName}, {rename, ErrTreeName}, {set, ErrTreeNode}, {del, ErrTreeNode}, {keep, ErrTreeNode}, {path, ErrTreeNode}} {
 		if !errors.Is(tt.got, tt.want) {
 			t.Errorf("%d: %v, want %v", i, tt.got, tt.want)
 		}

@@ -45,6 +45,12 @@ func (t *Tree) Set(node Dot, index uint32, value []byte) (TreeOp, error) {
 	return TreeOp{Kind: TreeSet, Index: index, Node: node, Value: bytes.Clone(value)}, t.nodeThere(node)
 }
 
+// Keep is the operation that makes a node outlive deletes that did not see it:
+// who changes what a node stands for says so.
+func (t *Tree) Keep(node Dot, index uint32) (TreeOp, error) {
+	return TreeOp{Kind: TreeKeep, Index: index, Node: node}, t.nodeThere(node)
+}
+
 // Delete are the operations that delete a node with all that it holds.
 func (t *Tree) Delete(node Dot) (ops []TreeOp, err error) {
 	if err := t.nodeThere(node); err != nil {
@@ -53,7 +59,7 @@ func (t *Tree) Delete(node Dot) (ops []TreeOp, err error) {
 	for todo := []Dot{node}; len(todo) > 0; {
 		d := todo[len(todo)-1]
 		todo = todo[:len(todo)-1]
-		ops = append(ops, TreeOp{Kind: TreeDelete, Node: d, Saw: t.nodes[t.index[d]].place()})
+		ops = append(ops, TreeOp{Kind: TreeDelete, Node: d, Saw: t.nodes[t.index[d]].stands()})
 		for _, n := range t.Children(d) {
 			todo = append(todo, n.ID)
 		}
@@ -112,6 +118,9 @@ func (t *Tree) Seal(opening uint64) *Tree {
 		own.placed, own.parent, own.under = own.base, under, under
 		own.named, own.name = n.named.Lower(opening), n.name
 		own.set, own.value = n.set.Lower(opening), n.value
+		if n.place().Less(n.kept) {
+			own.kept = n.kept.Lower(opening)
+		}
 	}
 	return sealed
 }
@@ -183,6 +192,9 @@ func (t *Tree) judge(op *TreeOp, stamp Stamp) int {
 	}
 	if gone {
 		return treeLost
+	}
+	if op.Kind == TreeKeep {
+		return treeStays
 	}
 	n := &t.nodes[t.index[op.Node.in(stamp)]]
 	newer := map[TreeKind]Mark{TreeMove: n.place(), TreeRename: n.named, TreeSet: n.set}[op.Kind]

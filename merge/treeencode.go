@@ -12,6 +12,7 @@ import "github.com/espace-git/espace-git/internal/wire"
 //	set      3, index, node, value
 //	delete   4, node, what put it there, time, time before it was lowered - time
 //	         the times only if that was another transaction
+//	keep     5, index, node
 //
 // A name is its length and its bytes.
 func EncodeTreeChange(device wire.DeviceID, c *TreeChange) ([]byte, error) {
@@ -75,7 +76,7 @@ func DecodeTreeChange(device wire.DeviceID, b []byte) (*TreeChange, error) {
 }
 
 func (r *opReader) treeOp() (op TreeOp) {
-	op.Kind = TreeKind(r.uint(uint64(TreeDelete), "operation"))
+	op.Kind = TreeKind(r.uint(uint64(TreeKeep), "operation"))
 	if op.Kind != TreeDelete {
 		op.Index = r.index()
 	}

@@ -77,9 +77,18 @@ func (n *treeItem) place() Mark {
 	return n.placed
 }
 
-// shows says whether a node is there: a move brought it to where it is that no
-// delete saw.
-func (n *treeItem) shows() bool { return !n.created.IsZero() && n.covered.Less(n.place()) }
+// stands is what a delete has to see: the mark of a node's place, or of a greater
+// keep.
+func (n *treeItem) stands() Mark {
+	if p := n.place(); n.kept.Less(p) {
+		return p
+	}
+	return n.kept
+}
+
+// shows says whether a node is there: a move brought it to where it is, or a keep
+// left it there, that no delete saw.
+func (n *treeItem) shows() bool { return !n.created.IsZero() && n.covered.Less(n.stands()) }
 
 // folders gives for each node the nearest one above that is there, 0 for the top.
 // It walks over each node that is not there once.

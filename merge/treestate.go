@@ -11,13 +11,14 @@ const (
 	treeCovered             // the place that a delete saw
 	treeRenamed             // a mark of the name
 	treeWasSet              // a mark of the value
+	treeKept                // the greatest keep
 )
 
 // EncodeTree gives the tree as bytes, the same for the same changes: all that
 // decides what further changes do.
 //
 //	nodes, (flags, name for ever, [times], [parent, mark], [[mark], name],
-//	       [[mark], value], [mark])…, moves, (mark, node, parent)…
+//	       [[mark], value], [mark], [mark])…, moves, (mark, node, parent)…
 //
 // Nodes ascend by their names for ever and are named by their place in the list,
 // from 1; 0 is the top. Moves ascend by mark.
@@ -58,6 +59,7 @@ func (n *treeItem) flags() (flags uint64) {
 		{!n.covered.IsZero(), treeCovered},
 		{n.named != n.created, treeRenamed},
 		{n.set != n.created, treeWasSet},
+		{!n.kept.IsZero(), treeKept},
 	} {
 		if f.is {
 			flags |= f.flag
@@ -91,6 +93,9 @@ func (n *treeItem) print(w *stateWriter, number []int32) {
 	}
 	if flags&treeCovered != 0 {
 		w.mark(n.covered)
+	}
+	if flags&treeKept != 0 {
+		w.mark(n.kept)
 	}
 }
 
@@ -152,7 +157,7 @@ func rooted(under []int) bool {
 
 // treeItem reads a node and gives the number of its parent, or -1.
 func (r *stateReader) treeItem(t *Tree, nodes int) (under int) {
-	flags := r.uint(2*treeWasSet-1, "node")
+	flags := r.uint(2*treeKept-1, "node")
 	dot := r.dot()
 	if _, twice := t.index[dot]; twice {
 		r.fail("a node twice")
@@ -182,6 +187,9 @@ func (r *stateReader) treeItem(t *Tree, nodes int) (under int) {
 	}
 	if flags&treeCovered != 0 {
 		n.covered = r.mark()
+	}
+	if flags&treeKept != 0 {
+		n.kept = r.mark()
 	}
 	return under
 }
