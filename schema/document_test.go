@@ -184,3 +184,38 @@ func TestDocumentRow(t *testing.T) {
 		}
 	}
 }
+
+// TestVectorsDocuments: schemas with document columns, and what no decoder takes.
+func TestVectorsDocuments(t *testing.T) {
+	const file, refusedFile, column = "documents.json", "documents-refused.json", "8801617802" + "00000000f6"
+	if *update {
+		v := vector{Name: "every type", Files: []string{documents}}
+		v.Hex = hex.EncodeToString(encode(t, apply(t, v.Files)))
+		writeVectors(t, file, []vector{v})
+		writeVectors(t, refusedFile, []vector{
+			{Name: "type 19", Hex: one("8801617813" + "00000000f6"), Refuse: "later version"},
+			{Name: "default of a document", Hex: one("880161780c" + "0000000105"), Refuse: "has no default"},
+			{Name: "document required", Hex: one("880161780c" + "02000000f6"), Refuse: "begins empty"},
+			{Name: "document with an index", Hex: one("880161780c" + "01000000f6"), Refuse: "has no index"},
+			{Name: "document in an ordered table", Hex: strings.Replace(one("880161780c"+"00000000f6"), "616100", "616102", 1), Refuse: "ordered table"},
+			{Name: "number of a built-in table", Hex: "8301" + "1a80000002" + "81" + "861a80000001" + "616100" + "02" + "81" + column + "80", Refuse: "numbers"},
+		})
+	}
+	for _, v := range readVectors(t, file) {
+		want := apply(t, v.Files)
+		if got := hex.EncodeToString(encode(t, want)); got != v.Hex {
+			t.Errorf("%s: encoded as %s", v.Name, got)
+		}
+		if got, err := Decode(unhex(t, v.Hex)); err != nil || cmp.Diff(want, got) != "" {
+			t.Errorf("%s: %v %s", v.Name, err, cmp.Diff(want, got))
+		}
+		if printed := mustNumber(t, nil, want.YAML()); !Diff(want, printed).Empty() {
+			t.Errorf("%s: printed and parsed: %s", v.Name, Diff(want, printed))
+		}
+	}
+	for _, v := range readVectors(t, refusedFile) {
+		if _, err := Decode(unhex(t, v.Hex)); err == nil || !strings.Contains(err.Error(), v.Refuse) {
+			t.Errorf("%s: %v, want one that says %q", v.Name, err, v.Refuse)
+		}
+	}
+}
