@@ -2,6 +2,7 @@ package merge
 
 import (
 	"bytes"
+	"fmt"
 	"maps"
 	"slices"
 
@@ -46,7 +47,8 @@ type FileVersion struct {
 // its chunks is its author's word.
 type FileState struct {
 	Gone       bool   // there is no file; all else is zero
-	Executable bool   //
+	Executable bool   // on systems that know it
+	Merged     bool   // a program merged the parents: of those that merge the same ones, one counts
 	Modified   int64  // as its author's file system says: Unix nanoseconds
 	Name       string // a name as of CheckTreeName, or empty where a folder has it
 	Size       uint64 // in bytes
@@ -122,7 +124,8 @@ func (f *File) Versions() []FileVersion {
 
 // Heads are the versions that none replaces, the greatest mark first: the first
 // is what the file reads as. A version without a file yields to others: who
-// deletes a file takes what was there, not what others write meanwhile.
+// deletes a file takes what was there, not what others write meanwhile. And of
+// those that programs made by merging the same parents one counts.
 func (f *File) Heads() (out []FileVersion) {
 	gone := true
 	for _, v := range f.versions {
@@ -135,7 +138,44 @@ func (f *File) Heads() (out []FileVersion) {
 		out = slices.DeleteFunc(out, func(v FileVersion) bool { return v.Content.Gone })
 	}
 	slices.SortFunc(out, func(a, b FileVersion) int { return b.Compare(a.Mark) })
-	return out
+	return f.withoutTwins(out)
+}
+
+// withoutTwins drops merges of parents that another version merges too, if that
+// is greater or was replaced itself: then what follows stands on it.
+func (f *File) withoutTwins(heads []FileVersion) []FileVersion {
+	merges := map[string]bool{} // of which parents one is seen
+	for _, v := range heads {
+		if key := v.merges(); key != "" {
+			merges[key] = false
+		}
+	}
+	if len(merges) == 0 {
+		return heads
+	}
+	for _, v := range f.versions {
+		if key := v.merges(); key != "" && !f.head(v) {
+			merges[key] = true
+		}
+	}
+	kept := slices.DeleteFunc(slices.Clone(heads), func(v FileVersion) bool {
+		key := v.merges()
+		twin := key != "" && merges[key]
+		merges[key] = true
+		return twin
+	})
+	if len(kept) == 0 { // what replaced a twin is gone itself
+		return heads[:min(len(heads), 1)]
+	}
+	return kept
+}
+
+// merges names the parents that a program merged; empty: none did.
+func (v *FileVersion) merges() string {
+	if !v.Content.Merged || len(v.Parents) < 2 {
+		return ""
+	}
+	return fmt.Sprint(v.Parents)
 }
 
 func (f *File) names() []Dot { return slices.SortedFunc(maps.Keys(f.versions), Dot.Compare) }
@@ -143,10 +183,26 @@ func (f *File) names() []Dot { return slices.SortedFunc(maps.Keys(f.versions), D
 // Write is the operation that replaces all heads, or the first MaxFileParents of
 // them; index is one that its author's transaction has not used in this file.
 func (f *File) Write(index uint32, content FileState) FileOp {
+	return f.write(index, content, nil)
+}
+
+// WriteAfter replaces one head, and those that Heads does not show: other heads
+// stay beside the new one.
+func (f *File) WriteAfter(head Dot, index uint32, content FileState) FileOp {
+	var others []Dot
+	for _, v := range f.Heads() {
+		if v.Dot() != head {
+			others = append(others, v.Dot())
+		}
+	}
+	return f.write(index, content, others)
+}
+
+func (f *File) write(index uint32, content FileState, without []Dot) FileOp {
 	var heads []Dot
-	for _, k := range f.names() {
-		if f.head(f.versions[k]) && len(heads) < MaxFileParents {
-			heads = append(heads, k)
+	for _, d := range f.names() {
+		if f.head(f.versions[d]) && len(heads) < MaxFileParents && !slices.Contains(without, d) {
+			heads = append(heads, d)
 		}
 	}
 	return FileOp{index, heads, content}

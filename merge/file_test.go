@@ -43,7 +43,20 @@ func modelHeads(all []FileVersion) (out []FileVersion) {
 	if slices.ContainsFunc(out, there) {
 		out = slices.DeleteFunc(out, func(v FileVersion) bool { return v.Content.Gone })
 	}
+	raw := slices.Clone(out)
+	out = slices.DeleteFunc(out, func(v FileVersion) bool { return modelTwin(v, all) })
+	if len(out) == 0 {
+		out = raw[:min(1, len(raw))]
+	}
 	return out
+}
+
+// modelTwin: another merge of the same parents is a greater head, or no head.
+func modelTwin(v FileVersion, all []FileVersion) bool {
+	return v.Content.Merged && len(v.Parents) > 1 && slices.ContainsFunc(all, func(o FileVersion) bool {
+		replaced := slices.ContainsFunc(all, func(p FileVersion) bool { return o.Less(p.Mark) && slices.Contains(p.Parents, o.Dot()) })
+		return o.Content.Merged && slices.Equal(o.Parents, v.Parents) && (replaced || v.Less(o.Mark))
+	})
 }
 
 func checkFile(t *rapid.T, base, f *File, done []written[*FileChange]) {
@@ -67,7 +80,7 @@ func contentGen() *rapid.Generator[FileState] {
 		case 1:
 			return FileState{Modified: rapid.Int64().Draw(t, "modified"), Size: 9 << 20, Data: data}
 		}
-		return FileState{Executable: true, Name: "n.txt", Size: uint64(len(data)), Inline: true, Data: data}
+		return FileState{Executable: true, Merged: rapid.Bool().Draw(t, "merged"), Name: "n.txt", Size: uint64(len(data)), Inline: true, Data: data}
 	})
 }
 
@@ -76,6 +89,9 @@ func editFile(guesses bool) func(*rapid.T, *File, Stamp) (*FileChange, bool) {
 		c := new(FileChange)
 		for i := range rapid.IntRange(1, 2).Draw(t, "versions") {
 			op := f.Write(uint32(i), contentGen().Draw(t, "content"))
+			if heads := f.Heads(); len(heads) > 1 && rapid.IntRange(0, 2).Draw(t, "one head") == 0 {
+				op = f.WriteAfter(rapid.SampledFrom(heads).Draw(t, "head").Dot(), uint32(i), op.Content)
+			}
 			if guesses && rapid.IntRange(0, 3).Draw(t, "guess") == 0 { // names that nobody showed it
 				op.Parents = guessedDots(t)
 			}
@@ -181,6 +197,34 @@ func TestFileRaces(t *testing.T) {
 	}
 }
 
+// Two programs merge the same versions at once: one merge shows, and what is
+// written after either is the only head.
+func TestFileMergedTwice(t *testing.T) {
+	f := new(File)
+	f.Apply(Stamp{Time: 1, Device: device(1), Number: 1}, &FileChange{[]FileOp{{Content: text("a")}}})
+	f.Apply(Stamp{Time: 1, Device: device(2), Number: 1}, &FileChange{[]FileOp{{Content: text("b")}}})
+	merged := text("ab")
+	merged.Merged = true
+	op := f.Write(0, merged)
+	f.Apply(Stamp{Time: 5, Device: device(1), Number: 2}, &FileChange{[]FileOp{op}})
+	f.Apply(Stamp{Time: 6, Device: device(2), Number: 2}, &FileChange{[]FileOp{op}})
+	if got := reads(f); got != "ab." {
+		t.Errorf("merged twice: %q", got)
+	}
+	g, err := DecodeFile(EncodeFile(f))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Apply(Stamp{Time: 7, Device: device(1), Number: 3}, &FileChange{[]FileOp{{Parents: []Dot{{device(1), 2, 0}}, Content: text("c")}}})
+	if got := reads(f); got != "c." {
+		t.Errorf("written after the lesser one: %q", got)
+	}
+	g.Apply(Stamp{Time: 7, Device: device(1), Number: 3}, &FileChange{[]FileOp{g.WriteAfter(Dot{device(2), 2, 0}, 0, text("c"))}})
+	if got := reads(g); got != "c." || len(g.Seal(9).Heads()) != 1 {
+		t.Errorf("written after both: %q", got)
+	}
+}
+
 // A version that names parents which are not there, which are to come, or itself
 // changes nothing for others: what it can't have seen it does not replace.
 func TestFileParentsThatAreNotThere(t *testing.T) {
@@ -216,7 +260,7 @@ func TestFileSealKeeps(t *testing.T) {
 func sampleFileChange() *FileChange {
 	return &FileChange{[]FileOp{
 		{Index: 0, Parents: []Dot{{device(1), 5, 0}, {device(2), 9, 1}}, Content: FileState{Executable: true, Modified: -1, Name: "a.sh", Size: 2, Inline: true, Data: []byte("hi")}},
-		{Index: 300, Parents: []Dot{{device(1), 0, 0}}, Content: FileState{Modified: 1700000000123456789, Size: 1 << 40, Data: []byte{1, 2, 3}}},
+		{Index: 300, Parents: []Dot{{device(1), 0, 0}}, Content: FileState{Merged: true, Modified: 1700000000123456789, Size: 1 << 40, Data: []byte{1, 2, 3}}},
 		{Index: 301, Content: FileState{Gone: true}},
 	}}
 }

@@ -12,6 +12,7 @@ const (
 	fileExecutable
 	fileNamed
 	fileInline // the length of the content is its size, which is not written
+	fileMerged
 )
 
 // EncodeFileChange gives a change as bytes, of which its author's device is no
@@ -38,7 +39,7 @@ func (c *FileChange) print(w *opWriter) {
 }
 
 func (s *FileState) flags() (flags uint64) {
-	for flag, is := range map[uint64]bool{fileGone: s.Gone, fileExecutable: s.Executable, fileNamed: s.Name != "", fileInline: s.Inline} {
+	for flag, is := range map[uint64]bool{fileGone: s.Gone, fileExecutable: s.Executable, fileNamed: s.Name != "", fileInline: s.Inline, fileMerged: s.Merged} {
 		if is {
 			flags |= flag
 		}
@@ -79,11 +80,11 @@ func DecodeFileChange(device wire.DeviceID, b []byte) (*FileChange, error) {
 }
 
 func (r *columnReader) content() (s FileState) {
-	flags := r.uint(2*fileInline-1, "flags")
+	flags := r.uint(2*fileMerged-1, "flags")
 	if s.Gone = flags&fileGone != 0; s.Gone {
 		return s
 	}
-	s.Executable, s.Inline = flags&fileExecutable != 0, flags&fileInline != 0
+	s.Executable, s.Inline, s.Merged = flags&fileExecutable != 0, flags&fileInline != 0, flags&fileMerged != 0
 	s.Modified = r.varint("time of the last change")
 	if flags&fileNamed != 0 {
 		s.Name = r.name()

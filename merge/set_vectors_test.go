@@ -238,7 +238,7 @@ func refusedDocuments() (out []refusedDocument) {
 	add("file change", "parents descend", "01 00 02 04 00 01", "ascend")
 	add("file change", "257 parents", "01 00 8102", "parents")
 	add("file change", "gone, with a name", "01 00 00 05", "canonical")
-	add("file change", "unknown flag", "01 00 00 10 00 00 00", "flags")
+	add("file change", "unknown flag", "01 00 00 20 00 00 00", "flags")
 	add("file change", "long time", "01 00 00 08 8000 00", "canonical")
 	add("file change", "name with a slash", "01 00 00 0c 00 03 612f62 00", "name")
 	add("file change", "content inline of 4097 bytes", "01 00 00 08 00 8120", "content")

@@ -38,7 +38,7 @@ var builtin = []*Table{
 		{Number: 7, Name: "log", Type: Log},
 		{Number: 8, Name: "tree", Type: Tree},
 	}},
-	{Number: FilesTable, Name: "$files", Next: 2, Columns: []*Column{
+	{Number: FilesTable, Name: "$files", UpdateWins: true, Next: 2, Columns: []*Column{
 		{Number: 1, Name: "content", Type: File},
 	}},
 	{Number: FoldersTable, Name: "$folders", Next: 2, Columns: []*Column{
