@@ -12,6 +12,7 @@ import (
 type advert struct {
 	refs map[string]wire.ObjectID
 	caps map[string]string // name → value, "" for none
+	v2   bool              // the host speaks version 2: there are no refs, and caps are of that version
 }
 
 func (a *advert) can(capability string) bool {
@@ -19,17 +20,24 @@ func (a *advert) can(capability string) bool {
 	return ok
 }
 
-// readAdvert reads a version 0 or 1 advertisement (gitprotocol-pack). service is
+// readAdvert reads an advertisement of version 0 or 1 (gitprotocol-pack), or of 2
+// where that was asked for (gitprotocol-v2). service is
 // "git-upload-pack" over HTTP, where a banner names it, and "" over a pipe. Refs
 // that keep refuses cost no memory.
 func readAdvert(r io.Reader, service string, keep func(string) bool) (*advert, error) {
 	p := newPktReader(&boundedReader{r: r, left: MaxAdvertised, what: "list of refs"})
+	a := &advert{refs: map[string]wire.ObjectID{}, caps: map[string]string{}}
+	if head, err := p.r.Peek(len(version2Line)); err == nil && string(head) == version2Line {
+		return a, a.readVersion2(p) // http-backend puts no banner before it
+	}
 	if service != "" {
 		if err := readBanner(p, service); err != nil {
 			return nil, err
 		}
+		if head, err := p.r.Peek(len(version2Line)); err == nil && string(head) == version2Line {
+			return a, a.readVersion2(p)
+		}
 	}
-	a := &advert{refs: map[string]wire.ObjectID{}, caps: map[string]string{}}
 	for n := 0; ; n++ {
 		k, line, err := p.line()
 		switch {
@@ -51,6 +59,29 @@ func readAdvert(r io.Reader, service string, keep func(string) bool) (*advert, e
 		}
 	}
 }
+
+const version2Line = "000eversion 2\n"
+
+// readVersion2 reads capabilities, a line for each.
+func (a *advert) readVersion2(p *pktReader) error {
+	a.v2 = true
+	for n := 0; ; n++ {
+		k, line, err := p.line()
+		switch {
+		case err == io.EOF:
+			return brokenOff(err)
+		case err != nil || k == pktFlush:
+			return err
+		case k != pktData || n > maxCapabilities:
+			return fmt.Errorf("%w: its capabilities do not end", ErrProtocol)
+		}
+		name, value, _ := strings.Cut(line, "=")
+		a.caps[name] = value
+	}
+}
+
+// maxCapabilities of version 2; git has about ten.
+const maxCapabilities = 1000
 
 func readBanner(p *pktReader, service string) error {
 	k, line, err := p.line()

@@ -17,13 +17,20 @@ import (
 //
 // Merged are the smallest packs, as many as keep the rest at least twice as
 // large as what was merged (as git repack --geometric=2): each object moves a
-// logarithmic number of times in its life.
+// logarithmic number of times in its life. Large packs stay as they are: they hold
+// chunks of files, and moving those costs more than looking into some packs more.
 func (r *Repo) Consolidate(ctx context.Context) error {
 	set, _ := r.rescan(r.packs.Load())
-	if len(set.packs) <= consolidateAt {
+	var small []*pack
+	for _, p := range set.packs {
+		if p.size < largePack {
+			small = append(small, p)
+		}
+	}
+	if len(small) <= consolidateAt {
 		return nil
 	}
-	return r.merge(ctx, geometric(set.packs))
+	return r.merge(ctx, geometric(small))
 }
 
 // geometric picks the packs to merge: all that are smaller than twice what

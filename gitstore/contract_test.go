@@ -53,6 +53,7 @@ var contract = []struct {
 	{"not-a-repository", true, contractNoRepository},
 	{"race", true, contractRace},
 	{"capabilities", true, contractCapabilities},
+	{"objects-by-name", true, contractObjects},
 }
 
 func contractEmpty(t *testing.T, side farSide, via Transport) {

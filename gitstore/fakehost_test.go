@@ -21,6 +21,7 @@ type fakeHost struct {
 	pack  []byte
 	list  func(io.Writer) // instead of refs
 	posts int
+	caps  string // more capabilities
 }
 
 func (h *fakeHost) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -32,7 +33,7 @@ func (h *fakeHost) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			h.list(w)
 			return
 		}
-		w.Write(advertBytes(h.refs))
+		w.Write(advertBytes(h.refs, h.caps))
 		return
 	}
 	io.Copy(io.Discard, r.Body)
@@ -42,9 +43,9 @@ func (h *fakeHost) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Write(banded(h.pack))
 }
 
-func advertBytes(refs map[string]wire.ObjectID) []byte {
+func advertBytes(refs map[string]wire.ObjectID, more string) []byte {
 	var b []byte
-	caps := "\x00side-band-64k ofs-delta agent=fake"
+	caps := "\x00side-band-64k ofs-delta agent=fake" + more
 	for name, id := range refs {
 		b = appendPkt(b, "%s %s%s\n", id, name, caps)
 		caps = ""

@@ -32,6 +32,9 @@ func (r *remote) Fetch(ctx context.Context, req FetchRequest) (*Fetched, error) 
 	}
 	f := &fetch{remote: r, limits: r.limits(req.Limits), asks: maxAsks,
 		out: &Fetched{Refs: adv.refs, Failed: map[string]error{}}}
+	f.pull = func(ctx context.Context, wants []wire.ObjectID, q *quarantine) (int64, error) {
+		return r.link.pull(ctx, wants, f.haves(wants), q, f.limits)
+	}
 	if err := f.run(ctx); err != nil {
 		return nil, r.wrap("fetching from", err)
 	}
@@ -52,6 +55,7 @@ func (r *remote) limits(l Limits) Limits {
 // fetch is the state of one Fetch after the host listed its refs.
 type fetch struct {
 	remote *remote
+	pull   func(ctx context.Context, wants []wire.ObjectID, q *quarantine) (received int64, err error)
 	limits Limits
 	asks   int
 	out    *Fetched
@@ -122,7 +126,7 @@ func (f *fetch) ask(ctx context.Context, wants []wire.ObjectID) error {
 		return err
 	}
 	defer q.close()
-	n, err := f.remote.link.pull(ctx, wants, f.haves(wants), q, f.limits)
+	n, err := f.pull(ctx, wants, q)
 	f.out.Bytes += n
 	if err != nil {
 		return err

@@ -37,7 +37,7 @@ func known(t *testing.T, err error) {
 
 func FuzzAdvert(f *testing.F) {
 	refs := map[string]wire.ObjectID{"refs/heads/main": {1}}
-	seeds(f, advertBytes(refs), []byte("0000"), appendPkt(nil, "version 1\n"), appendPkt(nil, "ERR no\n"),
+	seeds(f, advertBytes(refs, ""), []byte("000eversion 2\n000cfetch=x\n0000"), []byte("0000"), appendPkt(nil, "version 1\n"), appendPkt(nil, "ERR no\n"),
 		append(appendPkt(nil, "%040d capabilities^{}\x00atomic\n", 0), "0000"...), append(appendPkt(nil, "# service=git-upload-pack\n"), "0000"...))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, service := range []string{"", uploadPack} {

@@ -16,7 +16,7 @@ func TestContractGitea(t *testing.T) {
 	alice := s.CreateUser(t, "alice")
 	s.Login(t, alice)
 	cases := map[string]bool{"empty-host": true, "compare-and-swap": true, "atomic": true, "rewind-under-lease": true,
-		"limits": true, "race": true, "capabilities": true}
+		"limits": true, "race": true, "capabilities": true, "objects-by-name": true}
 	for _, via := range []Transport{InProcess, SystemGit} {
 		for i, c := range contract {
 			if !cases[c.name] {

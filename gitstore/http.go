@@ -43,9 +43,9 @@ func (d *httpDialer) checkRedirect(req *http.Request, via []*http.Request) error
 	return nil
 }
 
-func (d *httpDialer) dial(ctx context.Context, service string) (session, error) {
+func (d *httpDialer) dial(ctx context.Context, service string, v version) (session, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	s := &httpSession{d: d, ctx: ctx, cancel: cancel, service: service}
+	s := &httpSession{d: d, ctx: ctx, cancel: cancel, service: service, version: v}
 	resp, err := s.get()
 	if err != nil {
 		cancel(nil)
@@ -60,6 +60,7 @@ type httpSession struct {
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
 	service string
+	version version
 	refs    io.ReadCloser
 }
 
@@ -77,6 +78,9 @@ func (s *httpSession) do(build func() (*http.Request, error)) (*http.Response, e
 			return nil, err
 		}
 		req.Header.Set("User-Agent", "git/2.39.5 ("+agent+")")
+		if s.version != version0 {
+			req.Header.Set("Git-Protocol", s.version.word())
+		}
 		s.d.creds.apply(req)
 		resp, err := s.d.client.Do(req)
 		if err != nil {

@@ -35,8 +35,17 @@ const (
 // dialer opens a session with one of the host's two services. Its errors are
 // this package's sentinels.
 type dialer interface {
-	dial(ctx context.Context, service string) (session, error)
+	dial(ctx context.Context, service string, v version) (session, error)
 }
+
+// version of git's protocol. Refs are listed and pushed by version 0, which all
+// hosts speak; objects that no ref shows are served by version 2 (objects.go).
+type version int
+
+const (
+	version0 version = 0
+	version2 version = 2
+)
 
 // session is one conversation: the host speaks first, then one request, one answer.
 type session interface {
@@ -70,7 +79,7 @@ func (p *inProcess) close() error {
 
 func (p *inProcess) list(ctx context.Context, patterns []refPattern) (*advert, error) {
 	p.close()
-	s, err := p.dial.dial(ctx, uploadPack)
+	s, err := p.dial.dial(ctx, uploadPack, version0)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +93,7 @@ func (p *inProcess) list(ctx context.Context, patterns []refPattern) (*advert, e
 }
 
 func (p *inProcess) capabilities(ctx context.Context) (Capabilities, error) {
-	s, err := p.dial.dial(ctx, receivePack)
+	s, err := p.dial.dial(ctx, receivePack, version0)
 	if err != nil {
 		return Capabilities{}, err
 	}
@@ -109,7 +118,7 @@ func (p *inProcess) session(ctx context.Context) (session, error) {
 		p.open = nil
 		return s, nil
 	}
-	s, err := p.dial.dial(ctx, uploadPack)
+	s, err := p.dial.dial(ctx, uploadPack, version0)
 	if err != nil {
 		return nil, err
 	}
@@ -146,6 +155,10 @@ func (q *quarantine) receive(answer io.Reader, l Limits, progress func(string)) 
 	if err := skipAcks(p); err != nil {
 		return 0, err
 	}
+	return q.receivePack(p, l, progress)
+}
+
+func (q *quarantine) receivePack(p *pktReader, l Limits, progress func(string)) (int64, error) {
 	spool, err := os.OpenFile(filepath.Join(q.dir, "received"), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return 0, err

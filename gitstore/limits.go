@@ -29,6 +29,8 @@ const (
 	// consolidateAt is the number of packs from which Consolidate merges: random
 	// reads halve at 100 packs and fall to a fourteenth at 1,000 (FACTS.md).
 	consolidateAt = 50
+	// largePack is the size in bytes from which a pack is not merged any more.
+	largePack = 256 << 20
 	// maxHaves bounds what a fetch tells the host that it has.
 	maxHaves = 512
 	// spillAt is how much a batch holds in memory before it writes a pack early.

@@ -44,7 +44,7 @@ func (l *localLink) open() (*Repo, error) {
 // serviceDialer runs git's services as children.
 type serviceDialer struct{ remote *remote }
 
-func (d *serviceDialer) dial(ctx context.Context, service string) (session, error) {
+func (d *serviceDialer) dial(ctx context.Context, service string, v version) (session, error) {
 	if _, err := exec.LookPath("git"); err != nil {
 		return nil, fmt.Errorf("%w: the repository has hooks or settings that only git can serve", ErrNoGit)
 	}
@@ -54,7 +54,7 @@ func (d *serviceDialer) dial(ctx context.Context, service string) (session, erro
 	return startPipe(ctx, service == receivePack, func(ctx context.Context) *exec.Cmd {
 		// Not with our options: the repository's own hooks are to run here.
 		cmd := exec.CommandContext(ctx, "git", service[len("git-"):], d.remote.addr.path)
-		cmd.Env = childEnv(false)
+		cmd.Env = append(childEnv(false), v.env()...)
 		prepareChild(cmd, false)
 		return cmd
 	})
@@ -96,6 +96,17 @@ func (l *localLink) pull(ctx context.Context, wants, haves []wire.ObjectID, q *q
 	host, err := l.open()
 	if errors.Is(err, errNeedsGit) {
 		return l.child.pull(ctx, wants, haves, q, lim)
+	}
+	if err != nil {
+		return 0, err
+	}
+	return q.copyFrom(ctx, host, wants, lim)
+}
+
+func (l *localLink) objects(ctx context.Context, wants []wire.ObjectID, q *quarantine, lim Limits) (int64, error) {
+	host, err := l.open()
+	if errors.Is(err, errNeedsGit) {
+		return l.child.objects(ctx, wants, q, lim)
 	}
 	if err != nil {
 		return 0, err

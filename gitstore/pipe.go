@@ -135,22 +135,25 @@ func (s *pipeSession) Close() error {
 // known hosts and jump hosts work.
 type sshDialer struct{ remote *remote }
 
-func (d *sshDialer) dial(ctx context.Context, service string) (session, error) {
+func (d *sshDialer) dial(ctx context.Context, service string, v version) (session, error) {
 	if _, err := exec.LookPath("ssh"); err != nil && os.Getenv("GIT_SSH_COMMAND") == "" && os.Getenv("GIT_SSH") == "" {
 		return nil, fmt.Errorf("%w: no ssh program is installed", ErrUnreachable)
 	}
 	return startPipe(ctx, service == receivePack, func(ctx context.Context) *exec.Cmd {
-		return d.command(ctx, service)
+		return d.command(ctx, service, v)
 	})
 }
 
 // command puts the far command line together as git does. The host, user and
 // path passed checkURL: no dash in front, no quote inside.
-func (d *sshDialer) command(ctx context.Context, service string) *exec.Cmd {
+func (d *sshDialer) command(ctx context.Context, service string, v version) *exec.Cmd {
 	a := d.remote.addr
 	var args []string
 	if !d.remote.opts.Interactive {
 		args = append(args, "-o", "BatchMode=yes")
+	}
+	if v != version0 {
+		args = append(args, "-o", "SendEnv=GIT_PROTOCOL") // as git does; a server may drop it
 	}
 	if a.port != "" {
 		args = append(args, "-p", a.port)
@@ -174,7 +177,7 @@ func (d *sshDialer) command(ctx context.Context, service string) *exec.Cmd {
 	default:
 		cmd = exec.CommandContext(ctx, "ssh", args...)
 	}
-	cmd.Env = childEnv(d.remote.opts.Interactive)
+	cmd.Env = append(childEnv(d.remote.opts.Interactive), v.env()...)
 	prepareChild(cmd, d.remote.opts.Interactive)
 	return cmd
 }

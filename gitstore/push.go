@@ -91,7 +91,7 @@ func abort(out *Pushed, updates []RefUpdate) {
 }
 
 func (p *inProcess) send(ctx context.Context, updates []RefUpdate, opts PushOptions) (*Pushed, error) {
-	s, err := p.dial.dial(ctx, receivePack)
+	s, err := p.dial.dial(ctx, receivePack, version0)
 	if err != nil {
 		return nil, err
 	}
@@ -288,7 +288,7 @@ func (p *inProcess) judge(ctx context.Context, todo []RefUpdate, rep *pushReport
 		return nil
 	}
 	defer out.quote(rep.said)
-	s, err := p.dial.dial(ctx, receivePack)
+	s, err := p.dial.dial(ctx, receivePack, version0)
 	if err != nil {
 		return nil // the words of the report stand
 	}

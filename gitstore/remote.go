@@ -19,6 +19,10 @@ type Remote interface {
 	Fetch(ctx context.Context, req FetchRequest) (*Fetched, error)
 	// Push moves refs at the host, each only from the value named as Old.
 	Push(ctx context.Context, updates []RefUpdate, opts PushOptions) (*Pushed, error)
+	// FetchObjects gets objects that no ref needs to show, by their names, and puts
+	// them into the Repo as Fetch does; failed says why some could not be had. Not
+	// every host serves them: then each is ErrRefused.
+	FetchObjects(ctx context.Context, ids []wire.ObjectID, l Limits) (failed map[wire.ObjectID]error, err error)
 	// Capabilities asks the host what it offers.
 	Capabilities(ctx context.Context) (Capabilities, error)
 	Close() error
@@ -112,6 +116,8 @@ type RemoteOptions struct {
 type link interface {
 	list(ctx context.Context, patterns []refPattern) (*advert, error)
 	pull(ctx context.Context, wants, haves []wire.ObjectID, q *quarantine, l Limits) (received int64, err error)
+	// objects is pull for names that no ref shows; it needs no list.
+	objects(ctx context.Context, wants []wire.ObjectID, q *quarantine, l Limits) (received int64, err error)
 	send(ctx context.Context, updates []RefUpdate, opts PushOptions) (*Pushed, error)
 	capabilities(ctx context.Context) (Capabilities, error)
 	// close ends the conversation that list left open; the link stays usable.

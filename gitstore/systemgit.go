@@ -141,13 +141,16 @@ func (g *gitLink) pull(ctx context.Context, wants, haves []wire.ObjectID, q *qua
 	if err := g.borrow(dir, haves); err != nil {
 		return 0, err
 	}
-	specs := g.refspecs(wants)
+	return g.fetchInto(ctx, dir, strings.Join(g.refspecs(wants), "\n")+"\n", q, l)
+}
+
+func (g *gitLink) fetchInto(ctx context.Context, dir, specs string, q *quarantine, l Limits) (int64, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	go watchSize(ctx, filepath.Join(dir, "objects"), l.Bytes, cancel)
 	cmd := g.command(ctx, "--git-dir="+dir, "-c", "fetch.unpackLimit=1", "-c", "core.bigFileThreshold=1m",
 		"fetch", "-q", "--no-tags", "--no-write-fetch-head", "--no-auto-gc", "--no-show-forced-updates", "--stdin", "--", g.url())
-	cmd.Stdin = strings.NewReader(strings.Join(specs, "\n") + "\n")
+	cmd.Stdin = strings.NewReader(specs)
 	_, words, err := g.run(cmd)
 	if cause := context.Cause(ctx); cause != nil {
 		return 0, cause
@@ -157,6 +160,20 @@ func (g *gitLink) pull(ctx context.Context, wants, haves []wire.ObjectID, q *qua
 		return 0, fetchError(ctx, words, err)
 	}
 	return g.collect(dir, q, l)
+}
+
+// objects runs git fetch for names, into a repository that knows nothing of ours:
+// there is nothing to compare when what is wanted has no history.
+func (g *gitLink) objects(ctx context.Context, wants []wire.ObjectID, q *quarantine, l Limits) (int64, error) {
+	dir := filepath.Join(q.dir, "git")
+	if _, err := Init(dir); err != nil {
+		return 0, err
+	}
+	var specs strings.Builder
+	for i, id := range wants {
+		fmt.Fprintf(&specs, "%s:refs/q/%d\n", id, i)
+	}
+	return g.fetchInto(ctx, dir, specs.String(), q, l)
 }
 
 // fetchError: where git's index-pack gave up on what it got, the pack is at fault.
