@@ -85,13 +85,21 @@ func (s *Space) Receipt(ctx context.Context, id string) (Receipt, error) {
 	if err != nil {
 		return Receipt{}, usage("%q is no ID of a write", id)
 	}
-	var out Receipt
+	return s.receipt(ctx, func(v *view.Tx) (view.JournalRow, error) { return v.Journal(raw) }, "this device has no write "+id)
+}
+
+// LastReceipt is Receipt for what this device wrote last.
+func (s *Space) LastReceipt(ctx context.Context) (Receipt, error) {
+	return s.receipt(ctx, (*view.Tx).LastJournal, "this device has not written yet")
+}
+
+func (s *Space) receipt(ctx context.Context, find func(*view.Tx) (view.JournalRow, error), none string) (out Receipt, err error) {
 	err = s.db.View(ctx, func(v *view.Tx) error {
-		row, err := v.Journal(raw)
+		row, err := find(v)
 		if errors.Is(err, view.ErrNotFound) {
-			return notFound("this device has no write %s", id)
+			return notFound("%s", none)
 		}
-		out = Receipt{ID: id, State: row.State.String(), Reason: row.Reason}
+		out = Receipt{ID: wire.Short(row.ID), State: row.State.String(), Reason: row.Reason}
 		return err
 	})
 	if err != nil {

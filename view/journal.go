@@ -95,11 +95,16 @@ func (tx *Tx) JournalAt(number uint64) (JournalRow, error) {
 	return tx.journal("number = ?1 AND state <> 0", number)
 }
 
-func (tx *Tx) journal(where string, arg any) (r JournalRow, err error) {
+// LastJournal returns the newest row, or ErrNotFound.
+func (tx *Tx) LastJournal() (JournalRow, error) {
+	return tx.journal("seq = (SELECT max(seq) FROM journal$)")
+}
+
+func (tx *Tx) journal(where string, args ...any) (r JournalRow, err error) {
 	if err := tx.may(false); err != nil {
 		return r, err
 	}
-	ok, err := tx.c.first("SELECT "+journalColumns+" FROM journal$ WHERE "+where, []any{arg},
+	ok, err := tx.c.first("SELECT "+journalColumns+" FROM journal$ WHERE "+where, args,
 		func(s *sqlite3.Stmt) { r = scanJournal(s) })
 	if err == nil && !ok {
 		err = ErrNotFound

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -141,11 +142,15 @@ func (a *app) showAside(s *space.Space, id string) error {
 	return hintFor(fmt.Errorf(noAside, id, space.ErrNotFound), space.ErrNotFound, hintAside)
 }
 
-// receiptVerb asks how far a write has come.
+// receiptVerb asks how far a write has come: the last one, if none is named.
 func (a *app) receiptVerb() *cobra.Command {
-	return a.verb("receipt ID", cobra.ExactArgs(1), func(args []string) error {
+	return a.verb("receipt [ID]", cobra.MaximumNArgs(1), func(args []string) error {
 		return a.inSpace(func(s *space.Space) error {
-			r, err := s.Receipt(a.ctx, args[0])
+			ask := s.LastReceipt
+			if len(args) > 0 {
+				ask = func(ctx context.Context) (space.Receipt, error) { return s.Receipt(ctx, args[0]) }
+			}
+			r, err := ask(a.ctx)
 			if errors.Is(err, space.ErrUsage) || errors.Is(err, space.ErrNotFound) {
 				return hintFor(hintFor(err, space.ErrUsage, hintReceipts), space.ErrNotFound, hintReceipts)
 			}

@@ -137,7 +137,8 @@ espace-git import tasks - --format jsonl < tasks.jsonl`},
 	"log": {"Show the changelog", `States: local, pushed, witnessed, sealed, parked, refused, lost. Nothing disappears silently.`,
 		`espace-git log --table tasks --member Bob --limit 20`},
 	"receipt": {"Ask how far a write of this device has come", `States: local; pushed (the host has it); witnessed (another member has seen it); sealed (final); parked (it waits for another
-write); refused (it broke a rule); lost (a seal left it out and it could not be issued again: see conflicts).`, "espace-git receipt ID"},
+write); refused (it broke a rule); lost (a seal left it out and it could not be issued again: see conflicts).
+Without an ID: of the last write.`, "espace-git receipt"},
 	"pending": {"Show what waits: to be pushed, or for another write", "", ""},
 	"conflicts": {"Show own writes that could not be written again after a seal", `A seal ends an epoch at what had reached the host. What came later is written again by itself; what can't be, since its row
 is gone, or a newer value is there, stands here with its values until you retry or dismiss it.`,
