@@ -137,7 +137,7 @@ func (d *decoder) transaction(tx *Transaction) {
 
 func (d *decoder) op(op *Op) {
 	fields := d.want(majorArray, "operation")
-	op.Kind = Kind(d.uint(uint64(Delete), "operation kind"))
+	op.Kind = Kind(d.uint(uint64(Edit), "operation kind"))
 	op.Table = uint32(d.uint(math.MaxUint32, "table number"))
 	d.fixed(op.Row[:], "row ID")
 	switch {
@@ -148,8 +148,11 @@ func (d *decoder) op(op *Op) {
 		op.Saw = d.saw()
 	case op.Kind != Delete && fields == 4:
 		op.Cells = d.cells()
-		if op.Kind == Update && len(op.Cells) == 0 {
-			d.fail("update of nothing")
+		if op.Kind != Insert && len(op.Cells) == 0 {
+			d.fail("%s of nothing", op.Kind)
+		}
+		if op.Kind == Edit && !changes(op.Cells) {
+			d.fail("an edit's cell that is no change")
 		}
 	case op.Kind != Delete || fields != 3:
 		d.fail("%s has %d fields", op.Kind, fields)

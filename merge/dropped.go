@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"math"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/espace-git/espace-git/internal/wire"
 )
@@ -13,23 +15,42 @@ const (
 	ReasonNewer     = "a newer value won"
 	ReasonGone      = "the row is gone"
 	ReasonReference = "the row that it refers to is gone"
+	// ReasonNoDocument: the column is none of a document any more.
+	ReasonNoDocument = "the column holds no document any more"
 )
 
 const maxReason = 256
 
-// Dropped is one set that did not come along when its transaction was issued
-// again, or one for which the whole of it did not: what `conflicts` shows and
-// keeps until its author dismisses it (DESIGN 5).
+// Dropped is one set, or a part of a change of a document, that did not come
+// along when its transaction was issued again, or one for which the whole of it
+// did not: what `conflicts` shows and keeps until its author dismisses it
+// (DESIGN 5).
 //
 //	[table, row, column, value, stamp, by or null, reason]
 type Dropped struct {
 	Table  uint32
 	Row    RowID
 	Column uint32
-	Value  []byte // one canonical scalar, see EncodeValue
+	Value  []byte // one canonical scalar, see EncodeValue; of a document: the whole change
 	Stamp  Stamp  // of the set, lowered
 	By     Stamp  // of the value that won; zero if none did
-	Reason string // one of those above: at most 256 bytes
+	// Reason is one of those above or, of a document, says in words what was
+	// left out and why: at most 256 bytes.
+	Reason string
+}
+
+// cutReason makes a reason of words.
+func cutReason(words string) string {
+	const more = "…"
+	if len(words) <= maxReason && utf8.ValidString(words) {
+		return words
+	}
+	words = strings.ToValidUTF8(words, "?")
+	words = words[:min(len(words), maxReason-len(more))]
+	for !utf8.ValidString(words) {
+		words = words[:len(words)-1]
+	}
+	return words + more
 }
 
 // EncodeDropped is the one encoding of x, for the local store.

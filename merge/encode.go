@@ -195,7 +195,7 @@ func checkTransaction(tx *Transaction) error {
 
 func checkOp(op *Op) error {
 	switch {
-	case op.Kind < Insert || op.Kind > Delete:
+	case op.Kind < Insert || op.Kind > Edit:
 		return fmt.Errorf("%w: unknown operation kind %d", wire.ErrMalformed, op.Kind)
 	case op.Table == 0:
 		return fmt.Errorf("%w: table number 0", wire.ErrMalformed)
@@ -203,11 +203,14 @@ func checkOp(op *Op) error {
 		return fmt.Errorf("%w: row ID of zeros", wire.ErrMalformed)
 	case op.Kind == Delete && len(op.Cells) > 0, op.Kind != Delete && len(op.Saw) > 0:
 		return fmt.Errorf("%w: %s with the parts of another kind", wire.ErrMalformed, op.Kind)
-	case op.Kind == Update && len(op.Cells) == 0:
-		return fmt.Errorf("%w: update of nothing", wire.ErrMalformed)
+	case (op.Kind == Update || op.Kind == Edit) && len(op.Cells) == 0:
+		return fmt.Errorf("%w: %s of nothing", wire.ErrMalformed, op.Kind)
 	}
 	if err := checkCells(op.Cells); err != nil {
 		return err
+	}
+	if op.Kind == Edit && !changes(op.Cells) {
+		return fmt.Errorf("%w: an edit's cell that is no change", wire.ErrMalformed)
 	}
 	return checkSaw(op.Saw)
 }
@@ -228,6 +231,17 @@ func checkCells(cells []Cell) error {
 		}
 	}
 	return nil
+}
+
+// changes says whether all values have the form of a change: a byte string, or a
+// counter's integer.
+func changes(cells []Cell) bool {
+	for i := range cells {
+		if v := cells[i].Value; len(v) == 0 || v[0]>>5 > majorBytes {
+			return false
+		}
+	}
+	return true
 }
 
 func checkSaw(saw []Saw) error {

@@ -11,6 +11,7 @@ const (
 	Insert Kind = 1 // a row comes to life, with cells
 	Update Kind = 2 // cells of a row
 	Delete Kind = 3 // a row goes
+	Edit   Kind = 4 // documents of a row change, see document.go
 )
 
 func (k Kind) String() string {
@@ -21,6 +22,8 @@ func (k Kind) String() string {
 		return "update"
 	case Delete:
 		return "delete"
+	case Edit:
+		return "edit"
 	}
 	return "unknown"
 }
@@ -33,12 +36,13 @@ type RowID = [16]byte
 //
 //	insert, update   [kind, table, row, {column: value, …}]
 //	delete           [3, table, row]  or  [3, table, row, {column: stamp, …}]
+//	edit             [4, table, row, {column: change, …}]
 type Op struct {
 	Kind  Kind
 	Table uint32 // permanent number, from 1
 	Row   RowID
-	// Cells of an insert or update, columns strictly ascending. An update has
-	// at least one.
+	// Cells of an insert, update or edit, columns strictly ascending. An update
+	// has at least one, and so has an edit, whose values are changes.
 	Cells []Cell
 	// Saw, of a delete in a table that says update_wins: the winning stamp of
 	// each column that its author saw, columns strictly ascending; column 0

@@ -125,6 +125,12 @@ func (c *ListChange) Refers() (out []Dot) {
 //
 // What is issued again is applied to sealed; to apply it again changes nothing.
 func (l *List) Reissue(c *ListChange, stamp Stamp, sealed *List) (again *ListChange, lost []ListOp, ok bool) {
+	return l.reissue(c, stamp, stamp, sealed)
+}
+
+// reissue is Reissue for a transaction whose number may be another now than it
+// was in l.
+func (l *List) reissue(c *ListChange, was, stamp Stamp, sealed *List) (again *ListChange, lost []ListOp, ok bool) {
 	l.start()
 	again = new(ListChange)
 	for _, op := range c.Ops {
@@ -136,7 +142,7 @@ func (l *List) Reissue(c *ListChange, stamp Stamp, sealed *List) (again *ListCha
 			continue
 		}
 		if op.Kind == ListInsert || op.Kind == ListMove {
-			op.At = l.nearest(Dot{stamp.Device, stamp.Number, op.Index}, sealed)
+			op.At = l.nearest(Dot{was.Device, was.Number, op.Index}, stamp.Number, sealed)
 		}
 		sealed.Apply(stamp, &ListChange{[]ListOp{op}})
 		again.Ops = append(again.Ops, op)
@@ -166,12 +172,15 @@ func (l *List) judge(op *ListOp, stamp Stamp) int {
 }
 
 // nearest asks for the place in sealed behind the one that stands last before
-// the given place of l and is in both.
-func (l *List) nearest(dot Dot, sealed *List) ListAt {
+// the given place of l and is in both. The place's transaction has the number
+// given in sealed.
+func (l *List) nearest(dot Dot, number uint64, sealed *List) ListAt {
 	k, ok := l.byDot[dot]
 	for ok && k > 0 {
 		k = l.prev(k)
-		if in, there := sealed.byDot[l.places[k].dot]; there {
+		near := l.places[k].dot
+		near.renumber(dot.Device, dot.Number, number)
+		if in, there := sealed.byDot[near]; there {
 			return sealed.after(in)
 		}
 	}

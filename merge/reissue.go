@@ -23,6 +23,15 @@ type Rows interface {
 	// holds one goes with the row that it names (on_delete: cascade). It is
 	// false for every other column.
 	Refers(table, column uint32) (target uint32, ok bool)
+	// Document is the type of a document's column, false for every other column.
+	Document(table, column uint32) (DocumentType, bool)
+	// Documents are, for Reissue, the document of a row and column as the author
+	// of the transaction saw it, and the one that it is issued onto, see
+	// ReissueChange. Reissue changes the latter, so it is the caller's own, and
+	// the same one each time it is asked for; an empty one, also of a row that
+	// is not there. It is not asked by Needs. False: the column is none of a
+	// document any more.
+	Documents(table uint32, row RowID, column uint32) (old, onto Document, ok bool)
 }
 
 // Verdict is what becomes of a transaction that no cut covers.
@@ -73,7 +82,8 @@ func Reissue(tx *Transaction, device wire.DeviceID, opening uint64, onto Rows) (
 		s := tx.Stamp(device).Lower(opening)
 		head.Time, head.Before = s.Time, s.Before
 	}
-	r := reissue{rows: onto, opening: opening, stamp: head.Stamp(device), made: inserted(tx)}
+	r := reissue{rows: onto, opening: opening, was: tx.Stamp(device), stamp: head.Stamp(device), made: inserted(tx)}
+	r.hangs = r.hanging(tx)
 	for i := range tx.Ops {
 		if op, ok := r.op(&tx.Ops[i]); ok {
 			head.Ops = append(head.Ops, op)
@@ -108,37 +118,64 @@ func inserted(tx *Transaction) map[place]bool {
 type reissue struct {
 	rows    Rows
 	opening uint64
+	was     Stamp // of the transaction before
 	stamp   Stamp // of the transaction as issued again
 	made    map[place]bool
 	dropped []Dropped
-	hangs   bool // a row would hang from one that is gone
+	hangs   bool // see hanging
+}
+
+// hanging says that a row which is there, or made here, would hang from one that
+// is gone. It is asked before any document is touched.
+func (r *reissue) hanging(tx *Transaction) bool {
+	for i := range tx.Ops {
+		op := &tx.Ops[i]
+		state, there := r.state(op)
+		if !there || op.Kind != Insert && op.Kind != Update {
+			continue
+		}
+		for _, c := range op.Cells {
+			if !r.stamp.Less(state.Stamp(c.Column)) && r.dangles(op.Table, c) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// state is that of the row of an operation; of no row if the transaction itself
+// makes it.
+func (r *reissue) state(op *Op) (RowState, bool) {
+	if state, there := r.rows.Row(op.Table, op.Row); there {
+		return state, true
+	}
+	return RowState{}, r.made[place{op.Table, op.Row}]
 }
 
 // op is an operation as issued again, if anything of it is left.
 func (r *reissue) op(op *Op) (Op, bool) {
-	state, there := r.rows.Row(op.Table, op.Row)
-	if !there {
-		state, there = RowState{}, r.made[place{op.Table, op.Row}]
-	}
+	state, there := r.state(op)
 	out := *op
 	switch {
 	case op.Kind == Delete:
 		out.Saw = r.lowered(op.Saw)
 		return out, there
 	case !there:
-		for _, c := range op.Cells {
-			r.drop(op, c, Stamp{}, ReasonGone)
-		}
+		r.dropAll(op, ReasonGone)
 		return out, false
+	case op.Kind == Edit && r.hangs:
+		r.dropAll(op, ReasonReference)
+		return out, false
+	case op.Kind == Edit:
+		out.Cells = r.edits(op)
+	default:
+		out.Cells = r.cells(op, &state)
 	}
-	out.Cells = r.cells(op, &state)
 	return out, op.Kind == Insert || len(out.Cells) > 0
 }
 
-// cells are those that no greater stamp holds. state is that of no row if the
-// transaction itself makes the row.
-func (r *reissue) cells(op *Op, state *RowState) []Cell {
-	var kept []Cell
+// cells are those that no greater stamp holds.
+func (r *reissue) cells(op *Op, state *RowState) (kept []Cell) {
 	for _, c := range op.Cells {
 		by := state.Stamp(c.Column)
 		switch {
@@ -146,12 +183,37 @@ func (r *reissue) cells(op *Op, state *RowState) []Cell {
 			r.drop(op, c, by, ReasonNewer)
 			continue
 		case r.dangles(op.Table, c):
-			r.hangs = true
 			r.drop(op, c, Stamp{}, ReasonReference)
 		}
 		kept = append(kept, c)
 	}
 	return kept
+}
+
+// edits are the changes that their documents still take.
+func (r *reissue) edits(op *Op) (kept []Cell) {
+	for _, c := range op.Cells {
+		old, onto, ok := r.rows.Documents(op.Table, op.Row, c.Column)
+		if !ok {
+			r.drop(op, c, Stamp{}, ReasonNoDocument)
+			continue
+		}
+		out, lost, ok := ReissueChange(old, onto, r.stamp.Device, c.Value, r.was, r.stamp, r.opening)
+		for _, words := range lost {
+			r.drop(op, c, Stamp{}, cutReason(words))
+		}
+		if ok {
+			kept = append(kept, Cell{c.Column, out})
+		}
+	}
+	return kept
+}
+
+// dropAll notes all that an operation sets.
+func (r *reissue) dropAll(op *Op, reason string) {
+	for _, c := range op.Cells {
+		r.drop(op, c, Stamp{}, reason)
+	}
 }
 
 func (r *reissue) drop(op *Op, c Cell, by Stamp, reason string) {
@@ -200,12 +262,12 @@ type TxRef struct {
 	Number uint64
 }
 
-// Needs lists the transactions, other than itself, that made the rows that tx
-// updates, deletes or refers to, ascending by device and number: those that
-// must be sealed or in effect before tx is issued again, else it is parked
+// Needs lists the transactions, other than itself, that made the rows that tx of
+// the given device updates, edits, deletes or refers to, and what its changes of
+// documents build on, ascending by device and number: those that must be sealed or in effect before tx is issued again, else it is parked
 // (DESIGN 5). view is the state in which tx was written, the device's own
 // before it follows the seal; a row that does not show there is not needed.
-func Needs(tx *Transaction, view Rows) []TxRef {
+func Needs(tx *Transaction, device wire.DeviceID, view Rows) []TxRef {
 	made := inserted(tx)
 	var out []TxRef
 	need := func(p place) {
@@ -220,13 +282,21 @@ func Needs(tx *Transaction, view Rows) []TxRef {
 		op := &tx.Ops[i]
 		need(place{op.Table, op.Row})
 		for _, c := range op.Cells {
-			if target, ok := reference(view, op.Table, c); ok {
+			if target, ok := reference(view, op.Table, c); ok && op.Kind != Edit {
 				need(target)
+			}
+			if t, ok := view.Document(op.Table, c.Column); ok && op.Kind == Edit {
+				out = append(out, ChangeRefers(t, device, c.Value)...)
 			}
 		}
 	}
-	slices.SortFunc(out, func(a, b TxRef) int {
+	return sortRefs(out)
+}
+
+// sortRefs sorts by device and number, each once.
+func sortRefs(refs []TxRef) []TxRef {
+	slices.SortFunc(refs, func(a, b TxRef) int {
 		return cmp.Or(bytes.Compare(a.Device[:], b.Device[:]), cmp.Compare(a.Number, b.Number))
 	})
-	return slices.Compact(out)
+	return slices.Compact(refs)
 }

@@ -29,6 +29,10 @@ func (s rows) Refers(table, column uint32) (uint32, bool) {
 	return lists, table == wishes && column == onList
 }
 
+func (s rows) Document(uint32, uint32) (DocumentType, bool) { return 0, false }
+
+func (s rows) Documents(uint32, RowID, uint32) (old, onto Document, ok bool) { return nil, nil, false }
+
 func (s rows) Row(table uint32, id RowID) (RowState, bool) {
 	f := s[place{table, id}]
 	if f == nil || !f.state.Live() || s.hidden(table, f) {
@@ -237,10 +241,10 @@ func TestNeeds(t *testing.T) {
 		{Kind: Update, Table: wishes, Row: row(77), Cells: []Cell{{onList, value(nil)}}},
 	}}
 	want := []TxRef{{device(2), 7}, {device(2), 8}, {device(4), 6}}
-	if d := cmp.Diff(want, Needs(tx, s)); d != "" {
+	if d := cmp.Diff(want, Needs(tx, device(1), s)); d != "" {
 		t.Error(d)
 	}
-	if got := Needs(tx, s.seal(5)); !slices.Equal(got, want) {
+	if got := Needs(tx, device(1), s.seal(5)); !slices.Equal(got, want) {
 		t.Errorf("sealed: %v", got)
 	}
 }
@@ -432,7 +436,7 @@ func BenchmarkReissue(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				for i := range txs {
-					if len(Needs(&txs[i], onto)) == 0 {
+					if len(Needs(&txs[i], device(2), onto)) == 0 {
 						b.Fatal("needs nothing")
 					}
 					if _, _, verdict := Reissue(&txs[i], device(2), 100, sealed); verdict != Again {

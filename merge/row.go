@@ -44,7 +44,8 @@ type Change struct {
 	// Set are the cells that won: store their values, also while the row is
 	// not alive, since a later insert may show them.
 	Set []Cell
-	// Cleared are columns that hold no value any more.
+	// Cleared are columns that hold no value any more. A document stays, hidden:
+	// an insert may show it again.
 	Cleared []uint32
 }
 
@@ -123,6 +124,8 @@ func ApplyOp(s RowState, stamp Stamp, op *Op, opt TableOptions) (RowState, Chang
 		change.Set = s.write(stamp, op.Cells)
 	case Update:
 		change.Set = s.write(stamp, op.Cells)
+	case Edit: // a write of its columns, whose values the documents keep
+		s.write(stamp, op.Cells)
 	case Delete:
 		if opt.UpdateWins {
 			s.cover(stamp, op.Saw)

@@ -321,7 +321,7 @@ func (w *world) follow(d *simDevice) {
 	for d.epoch < len(w.epochs)-1 {
 		for _, j := range d.journal {
 			if j.done == "" && !j.parked {
-				j.needs = Needs(&j.tx, w.view(d, nil))
+				j.needs = Needs(&j.tx, simID(d.n), w.view(d, nil))
 			}
 		}
 		d.epoch++

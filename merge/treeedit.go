@@ -149,10 +149,16 @@ func (c *TreeChange) Refers() (out []Dot) {
 //
 // What is issued again is applied to sealed; to apply it again changes nothing.
 func (t *Tree) Reissue(c *TreeChange, stamp Stamp, opening uint64, sealed *Tree) (again *TreeChange, lost []TreeOp, ok bool) {
+	return t.reissue(c, stamp, stamp, opening, sealed)
+}
+
+// reissue is Reissue for a transaction whose number may be another now than it
+// was in t. opening 0: stamps are not lowered.
+func (t *Tree) reissue(c *TreeChange, was, stamp Stamp, opening uint64, sealed *Tree) (again *TreeChange, lost []TreeOp, ok bool) {
 	t.settle()
 	again = new(TreeChange)
 	for _, op := range c.Ops {
-		if op.Saw.Number != 0 {
+		if op.Saw.Number != 0 && opening > 0 {
 			op.Saw = op.Saw.Lower(opening)
 		}
 		switch sealed.judge(&op, stamp) {
@@ -163,7 +169,7 @@ func (t *Tree) Reissue(c *TreeChange, stamp Stamp, opening uint64, sealed *Tree)
 			continue
 		}
 		if op.Kind == TreeCreate || op.Kind == TreeMove {
-			op.Parent = t.nearest(op.Parent.in(stamp), sealed)
+			op.Parent = t.nearest(op.Parent.in(was), was, stamp, sealed)
 		}
 		sealed.Apply(stamp, &TreeChange{[]TreeOp{op}})
 		again.Ops = append(again.Ops, op)
@@ -204,11 +210,14 @@ func (t *Tree) judge(op *TreeOp, stamp Stamp) int {
 	return treeStays
 }
 
-// nearest is the first folder from one upwards that sealed has.
-func (t *Tree) nearest(d Dot, sealed *Tree) Dot {
+// nearest is the first folder from one upwards that sealed has. What the
+// transaction made that was, is named by stamp there.
+func (t *Tree) nearest(d Dot, was, stamp Stamp, sealed *Tree) Dot {
 	for k, ok := t.index[d]; ok && k > 0; k = t.nodes[k].parent {
-		if sealed.there(t.nodes[k].dot) == nil {
-			return t.nodes[k].dot
+		near := t.nodes[k].dot
+		near.renumber(was.Device, was.Number, stamp.Number)
+		if sealed.there(near) == nil {
+			return near
 		}
 	}
 	return Dot{}

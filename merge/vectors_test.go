@@ -256,7 +256,7 @@ func refusedEntries() []vector {
 		{Name: "action not UTF-8", Hex: entryWith("8501" + hexID + "0561ff80"), Refuse: "UTF-8"},
 		{Name: "action of 65 bytes", Hex: entryWith("8501" + hexID + "057841" + repeat("61", 65) + "80"), Refuse: "more than 64"},
 		{Name: "kind 0", Hex: txWith("840001" + hexRow + "a0"), Refuse: "zero"},
-		{Name: "kind 4", Hex: txWith("840401" + hexRow + "a0"), Refuse: "above 3"},
+		{Name: "kind 4", Hex: txWith("840401" + hexRow + "a0"), Refuse: "above 3"}, // see checkRefused
 		{Name: "table 0", Hex: txWith("840100" + hexRow + "a0"), Refuse: "zero"},
 		{Name: "table 2^32", Hex: txWith("84011b0000000100000000" + hexRow + "a0"), Refuse: "above"},
 		{Name: "row of zeros", Hex: txWith("84010150" + repeat("00", 16) + "a0"), Refuse: "zero"},
@@ -290,6 +290,9 @@ func checkRefused(t *testing.T, file string, decode func([]byte) error) {
 	for _, v := range readVectors(t, file) {
 		t.Run(v.Name, func(t *testing.T) {
 			err := decode(unhex(t, v.Hex))
+			if file == "entry-refused.json" && v.Name == "kind 4" {
+				v.Refuse = "edit of nothing" // the number is taken by now; the bytes are refused for ever
+			}
 			if !errors.Is(err, wire.ErrMalformed) || !contains(err.Error(), v.Refuse) {
 				t.Errorf("%v, want one that says %q", err, v.Refuse)
 			}

@@ -69,7 +69,7 @@ func (r *round) needsOf(u *unsealedTx) ([]merge.TxRef, error) {
 		return p.Needs, err
 	}
 	rows := &shownRows{v: r.v}
-	needs := merge.Needs(u.tx, rows)
+	needs := merge.Needs(u.tx, r.me.Device, rows)
 	// Its own place in the numbers decides, whatever the view calls it.
 	needs = slices.DeleteFunc(needs, func(n merge.TxRef) bool { return n.Device == r.me.Device && n.Number == u.row.Number })
 	return needs, rows.err
@@ -88,6 +88,12 @@ func (s *shownRows) Row(table uint32, row merge.RowID) (merge.RowState, bool) {
 }
 
 func (s *shownRows) Refers(table, column uint32) (uint32, bool) { return s.v.Cascades(table, column) }
+
+func (s *shownRows) Document(table, column uint32) (merge.DocumentType, bool) { return 0, false }
+
+func (s *shownRows) Documents(table uint32, row merge.RowID, column uint32) (old, onto merge.Document, ok bool) {
+	return nil, nil, false
+}
 
 // sealReceipts raises what the cut covers to sealed, for good. What it does not
 // cover was never there: its author issues it again.
