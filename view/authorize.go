@@ -39,7 +39,7 @@ func (l *layout) authorize(action sqlite3.AuthorizerActionCode, name, other, db,
 // readable: the user's views, and what lies below them only through them; and
 // the rows that JSON functions make.
 func (l *layout) readable(name, db, inner string) bool {
-	if l.names[strings.ToLower(name)] != nil || name == "json_each" || name == "json_tree" {
+	if t := l.names[strings.ToLower(name)]; t != nil && !t.hidden || name == "json_each" || name == "json_tree" {
 		return true
 	}
 	t := l.names[strings.ToLower(inner)]

@@ -22,7 +22,7 @@ const digestLabel = "espace/v1/view-digest"
 // show that become null.
 //
 //	label
-//	per table    'T' number
+//	per table    'T' number; of a built-in one only if it has rows
 //	per row      'R' id, s, length and bytes of merge.RowState
 //	per value    'N' | 'I' 8 bytes | 'F' 8 bytes | 'S' or 'B' length and bytes
 //
@@ -48,7 +48,9 @@ type digester struct {
 }
 
 func (d *digester) table(tx *Tx, t *table) error {
-	d.tagged('T', uint64(t.number))
+	if !t.hidden {
+		d.tagged('T', uint64(t.number))
+	}
 	names := []string{"id", "s", "meta"}
 	for _, c := range t.columns { // ascending by number, as the schema has them
 		names = append(names, c.raw)
@@ -57,7 +59,12 @@ func (d *digester) table(tx *Tx, t *table) error {
 		names = append(names, c.shown)
 	}
 	query := "SELECT " + strings.Join(names, ", ") + " FROM " + t.store + " ORDER BY id"
+	first := t.hidden
 	return tx.c.each(query, nil, func(s *sqlite3.Stmt) error {
+		if first {
+			d.tagged('T', uint64(t.number))
+			first = false
+		}
 		d.h.Write([]byte{'R'})
 		d.bytes('S', s.ColumnRawText(0))
 		d.tagged('I', uint64(s.ColumnInt64(1)))

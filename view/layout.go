@@ -31,6 +31,7 @@ type table struct {
 	number  uint32
 	name    string
 	store   string // t$<number>
+	hidden  bool   // built in: SQL does not see it
 	options merge.TableOptions
 	columns []*column
 	byNum   map[uint32]*column
@@ -120,7 +121,8 @@ func (t *table) index(columns ...string) {
 	t.indexes = append(t.indexes, columns)
 }
 
-// table finds a table by the user's name, in any case of letters.
+// table finds a table by the user's name, in any case of letters; a built-in one
+// too.
 func (l *layout) table(name string) (*table, error) {
 	if l.schema == nil {
 		return nil, classed(ErrSchema, "the space has no schema yet")
@@ -141,18 +143,22 @@ func (t *table) column(name string) (*column, error) {
 	return c, nil
 }
 
-// kinds maps the types of a schema. What is not here has no driver yet.
+// kinds maps the types of a schema. The cell of a document holds what its readers
+// see.
 var kinds = map[schema.Type]kind{
 	schema.Text: kindText, schema.Int: kindInt, schema.Real: kindReal, schema.Bool: kindBool, schema.Bytes: kindBytes,
 	schema.Time: kindTime, schema.JSON: kindJSON, schema.ID: kindID, schema.Ref: kindID, schema.Member: kindMember,
+	schema.Textarea: kindText, schema.List: kindJSON, schema.Set: kindJSON, schema.Counter: kindInt, schema.Flag: kindBool,
+	schema.Log: kindInt, schema.Tree: kindJSON, schema.File: kindJSON,
 }
 
 var deletions = map[schema.OnDelete]onDelete{schema.Keep: keep, schema.Null: setNull, schema.Cascade: cascade}
 
 func (l *layout) addTables(s *schema.Schema) error {
-	for _, st := range s.Tables {
+	all := slices.Concat(s.Tables, schema.Builtin())
+	for _, st := range all {
 		t := &table{
-			number: st.Number, name: st.Name, store: fmt.Sprintf("t$%d", st.Number),
+			number: st.Number, name: st.Name, store: fmt.Sprintf("t$%d", st.Number), hidden: st.Hidden(),
 			options: merge.TableOptions{UpdateWins: st.UpdateWins},
 			byNum:   map[uint32]*column{}, byName: map[string]*column{},
 		}
@@ -162,7 +168,7 @@ func (l *layout) addTables(s *schema.Schema) error {
 		l.tables[t.number], l.names[strings.ToLower(t.name)] = t, t
 		l.order = append(l.order, t)
 	}
-	for _, st := range s.Tables {
+	for _, st := range all {
 		if err := l.addColumns(l.tables[st.Number], st); err != nil {
 			return err
 		}

@@ -144,6 +144,9 @@ func (tx *Tx) migrateTable(t *table) error {
 	if err := tx.setIndexes(t); err != nil {
 		return err
 	}
+	if t.hidden {
+		return nil
+	}
 	return tx.c.Exec(t.viewSQL())
 }
 
