@@ -125,6 +125,8 @@ func (s *Space) patternsOf(v *view.Tx, me self, roster *membership.Roster) []str
 		}
 		if i == 0 || i == len(epochs)-1 {
 			out = append(out, s.refs.Order(e), s.refs.Lanes(e)+"*")
+			files := s.refs.Files(e, me.Device) // others' are never fetched, but by name
+			out = append(out, files, files+"/*", path.Dir(files))
 		}
 	}
 	if me.Epoch.O.IsZero() && epochs[0].Number > 0 {

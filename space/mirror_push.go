@@ -165,6 +165,10 @@ func (s *Space) showAll(ctx context.Context, remote gitstore.Remote, tips map[st
 	patterns := map[string]bool{s.refs.Ledger: true, s.refs.Ledger + "/*": true}
 	for ref := range tips {
 		if n, ok := s.refs.Parse(ref); ok && n.Kind != wire.RefLedger {
+			if n.Kind == wire.RefFiles { // never those of others: they are large
+				patterns[ref], patterns[ref+"/*"], patterns[path.Dir(ref)] = true, true, true
+				continue
+			}
 			epoch := s.refs.Prefix + n.EpochName
 			top, _, _ := strings.Cut(strings.TrimPrefix(ref, epoch+"/"), "/")
 			patterns[epoch], patterns[path.Join(epoch, top)], patterns[path.Join(epoch, top)+"/*"] = true, true, true
@@ -227,6 +231,15 @@ func (s *Space) bring(ctx context.Context, remote gitstore.Remote, met bool) (*b
 // goes by itself, the ledger last: without it there is no space, and with it there
 // must be all of it.
 func (s *Space) give(ctx context.Context, remote gitstore.Remote, updates []gitstore.RefUpdate) (*brought, error) {
+	rest, files := s.longFiles(updates)
+	out, err := s.giveRest(ctx, remote, rest)
+	if err != nil {
+		return out, err
+	}
+	return out, s.giveFiles(ctx, remote, files, out)
+}
+
+func (s *Space) giveRest(ctx context.Context, remote gitstore.Remote, updates []gitstore.RefUpdate) (*brought, error) {
 	out := new(brought)
 	if len(updates) == 0 {
 		return out, nil

@@ -16,6 +16,9 @@ import (
 // then. So nothing of it is kept, but that its transactions go on waiting.
 func (r *round) orderUpdate(b *gitstore.Batch, host map[string]wire.ObjectID) (gitstore.RefUpdate, error) {
 	rows, err := r.v.PendingOrdered(pushBytes)
+	if err == nil {
+		rows, err = r.withChunks(rows)
+	}
 	if err != nil {
 		return gitstore.RefUpdate{}, err
 	}

@@ -127,6 +127,9 @@ func (r *round) signJournal(l *lane) (*outbox, error) {
 	if err != nil {
 		return nil, err
 	}
+	if rows, err = r.withChunks(rows); err != nil {
+		return nil, err
+	}
 	out := &outbox{From: l.log.Len()}
 	seen := l.Seen
 	endorses, err := r.endorsement(l, len(rows))

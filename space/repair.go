@@ -89,6 +89,9 @@ func (s *Space) fetchFresh(ctx context.Context, dir string) error {
 	if _, err = s.fetchAll(ctx, host); err != nil {
 		return err
 	}
+	if err := s.saveWaiting(ctx, repo); err != nil {
+		return err
+	}
 	return s.fetchClosed(ctx, host)
 }
 

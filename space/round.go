@@ -242,7 +242,10 @@ func (r *round) readEpoch(ctx context.Context, host *display) error {
 			return err
 		}
 	}
-	return r.readLanes(ctx, host)
+	if err := r.readLanes(ctx, host); err != nil {
+		return err
+	}
+	return r.readFiles(host)
 }
 
 // tellWaiting reminds those who may approve of those who wait for it.
@@ -271,6 +274,9 @@ func (r *round) missing(host *display) error {
 			continue
 		}
 		n, _ := r.s.refs.Parse(ref)
+		if n.Kind == wire.RefFiles {
+			continue // readFiles puts them back
+		}
 		if !host.asked(ref) || r.behind() && n.EpochName == r.epoch().Name() {
 			continue // not asked for; or over, so that its refs may be cleared away
 		}

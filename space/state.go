@@ -38,6 +38,7 @@ const (
 	bucketParked   = "parked"   // transaction → what it waits for
 	bucketMoved    = "moved"    // transaction → what it stands on, while this device changes its branch
 	bucketPast     = "past"     // ref of an epoch that is over → where it ended
+	bucketChunk    = "chunk"    // number ‖ SHA-256 → chunkWait: what a transaction names and no host has
 )
 
 func getValue(v *view.Tx, bucket string, key []byte, out any) (bool, error) {

@@ -1,6 +1,7 @@
 package space
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,6 +23,7 @@ type SyncResult struct {
 	LetIn    []string `json:"let_in"`   // members whose devices were let in; never null
 	Warnings []string `json:"warnings"` // never null
 
+	upload  int64 // bytes of chunks that waited at the beginning
 	refused error // why the host did not take the own lane, the last time
 }
 
@@ -79,6 +81,9 @@ func (s *Space) syncLocked(ctx context.Context, res *SyncResult) error {
 		}
 		if next == raceLost {
 			tries++
+		}
+		if next == someDone {
+			looks = 0 // there is an end to what waits here
 		}
 		if tries > maxTries {
 			return withViolations(found, join(ErrConflict, errors.New("the host kept changing: try again")))
@@ -170,19 +175,31 @@ func (s *Space) syncOnce(ctx context.Context, res *SyncResult) (next outcome, vi
 	if err := clearTheWay(ctx, host, updates, shown); err != nil {
 		return allDone, violations, fmt.Errorf("pushing: %w", err)
 	}
+	updates, long := s.longFiles(updates)
 	pushed, err := host.Push(ctx, updates, gitstore.PushOptions{})
 	if err != nil {
 		return allDone, violations, fmt.Errorf("pushing: %w", err)
 	}
 	before := res.Pushed
 	slower, own, err := s.afterPush(ctx, res, updates, pushed)
+	moved := s.filesMoved(updates, pushed)
+	if err == nil && len(long) > 0 {
+		var more bool
+		more, err = s.restoreFiles(ctx, res, host, long)
+		moved = moved || more
+	}
 	switch violations = append(violations, own...); {
 	case slower:
 		next = raceLost
-	case waits && res.Pushed > before:
+	case waits && res.Pushed > before, moved:
 		next = someDone
 	}
 	return next, violations, err
+}
+
+// filesMoved: chunks are on the host that waited, and so may what names them.
+func (s *Space) filesMoved(updates []gitstore.RefUpdate, pushed *gitstore.Pushed) bool {
+	return slices.ContainsFunc(updates, func(u gitstore.RefUpdate) bool { return s.isFiles(u) && pushed.Results[u.Name] == nil })
 }
 
 // write decides what to push: what the host lost, wraps for newcomers, and what
@@ -219,7 +236,7 @@ func (r *round) write(b *gitstore.Batch, shown *display) ([]gitstore.RefUpdate, 
 	if r.behind() || r.hidden != "" {
 		return updates, nil // nothing is pushed under an epoch known to be sealed
 	}
-	for _, make := range []func(*gitstore.Batch, map[string]wire.ObjectID) (gitstore.RefUpdate, error){r.keysUpdate, r.stateUpdate, r.laneUpdate, r.orderUpdate} {
+	for _, make := range []func(*gitstore.Batch, map[string]wire.ObjectID) (gitstore.RefUpdate, error){r.keysUpdate, r.stateUpdate, r.filesUpdate, r.laneUpdate, r.orderUpdate} {
 		u, err := make(b, host)
 		if err != nil {
 			return nil, err
@@ -281,7 +298,7 @@ func (s *Space) afterPush(ctx context.Context, res *SyncResult, updates []gitsto
 		if err != nil {
 			return err
 		}
-		res.refused = pushed.Results[r.s.refs.Lane(r.epoch(), r.me.Device)]
+		res.refused = cmp.Or(pushed.Results[r.s.refs.Lane(r.epoch(), r.me.Device)], pushed.Results[r.s.refs.Files(r.epoch(), r.me.Device)])
 		if errors.Is(res.refused, gitstore.ErrConflict) {
 			res.refused = nil
 		}
@@ -318,6 +335,10 @@ func (r *round) readOwn(ctx context.Context, shown map[string]wire.ObjectID) err
 			}
 		case n.Kind == wire.RefLane && n.Device == r.me.Device:
 			if err := r.readOwnLane(ctx, ref, tip); err != nil {
+				return err
+			}
+		case n.Kind == wire.RefFiles && n.EpochName == r.epoch().Name():
+			if err := r.readFilesTip(ref, tip); err != nil {
 				return err
 			}
 		case n.Kind == wire.RefOrder:
