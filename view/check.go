@@ -10,8 +10,8 @@ import (
 )
 
 // Check looks for damage: of the file, of stored row states, and of what shows,
-// which it computes anew and compares. It returns what it found in words, and
-// repairs only the last. It reads everything.
+// which it computes anew and compares, that of documents too. It returns what it found
+// in words, and repairs only the last. It reads everything.
 func (tx *Tx) Check() (problems []string, err error) {
 	if err := tx.may(true); err != nil {
 		return nil, err
@@ -29,6 +29,11 @@ func (tx *Tx) Check() (problems []string, err error) {
 		}
 		problems = append(problems, bad...)
 	}
+	bad, err := tx.checkDocuments()
+	if err != nil {
+		return nil, failed("checking the store", err)
+	}
+	problems = append(problems, bad...)
 	before, err := tx.Digest()
 	if err != nil {
 		return nil, err
@@ -76,5 +81,5 @@ func (tx *Tx) ClearRows() error {
 		tx.touch(t.number)
 	}
 	tx.writers = nil
-	return nil
+	return failed("clearing the view", tx.clearDocuments())
 }

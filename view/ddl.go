@@ -51,6 +51,36 @@ CREATE TABLE version$ (
 	tbl   INTEGER PRIMARY KEY,
 	value INTEGER NOT NULL
 );
-PRAGMA application_id = 1702035457;
+` + documentDDL + `
+PRAGMA application_id = 1702035458;
 COMMIT;
+`
+
+// documentDDL came with storeFormat 2. edit$tx finds an edit that comes again, and all
+// of a transaction.
+const documentDDL = `
+CREATE TABLE doc$ (
+	id      INTEGER PRIMARY KEY,
+	tbl     INTEGER NOT NULL,
+	row     TEXT NOT NULL,
+	col     INTEGER NOT NULL,
+	type    INTEGER NOT NULL,
+	version INTEGER NOT NULL,
+	upto    INTEGER NOT NULL,
+	base    BLOB,
+	snap    BLOB,
+	UNIQUE (tbl, row, col)
+);
+CREATE TABLE edit$ (
+	doc    INTEGER NOT NULL,
+	seq    INTEGER NOT NULL,
+	device BLOB NOT NULL,
+	number INTEGER NOT NULL,
+	place  INTEGER NOT NULL,
+	time   INTEGER NOT NULL,
+	before INTEGER NOT NULL,
+	change BLOB NOT NULL,
+	PRIMARY KEY (doc, seq)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX edit$tx ON edit$ (device, number, doc, place);
 `

@@ -26,10 +26,13 @@ const digestLabel = "espace/v1/view-digest"
 //	per row      'R' id, s, length and bytes of merge.RowState
 //	per value    'N' | 'I' 8 bytes | 'F' 8 bytes | 'S' or 'B' length and bytes
 //
-// Numbers and lengths take 8 bytes, big-endian. It reads every row: it is for
+// Then the documents: see doccheck.go. Numbers and lengths take 8 bytes, big-endian. It reads every row: it is for
 // seals, tests and repair.
 func (tx *Tx) Digest() (wire.Hash, error) {
 	if err := tx.may(false); err != nil {
+		return wire.Hash{}, err
+	}
+	if err := tx.flush(); err != nil {
 		return wire.Hash{}, err
 	}
 	d := digester{h: sha256.New()}
@@ -38,6 +41,9 @@ func (tx *Tx) Digest() (wire.Hash, error) {
 		if err := d.table(tx, t); err != nil {
 			return wire.Hash{}, failed("computing the digest", err)
 		}
+	}
+	if err := d.documents(tx); err != nil {
+		return wire.Hash{}, failed("computing the digest", err)
 	}
 	return wire.Hash(d.h.Sum(nil)), nil
 }

@@ -19,11 +19,14 @@ import (
 var ErrNotSealed = errors.New("the view is not sealed")
 
 // ExportRows hands the sealed rows to fn as records of a checkpoint, keys ascending,
-// and then who wrote them. All keys begin with 'r' or 'w' (see record.go). Slices
+// then their documents, and then who wrote the rows. All keys begin with 'r', 's' or 'w' (see record.go). Slices
 // are fn's only until it returns. ErrNotSealed if anything was folded since SealRows
 // that a sealed state does not hold.
 func (tx *Tx) ExportRows(fn func(key, value []byte) error) error {
 	if err := tx.may(false); err != nil {
+		return err
+	}
+	if err := tx.flush(); err != nil {
 		return err
 	}
 	e := exporter{tx: tx, fn: fn, writers: map[wire.DeviceID]bool{}}
@@ -31,6 +34,9 @@ func (tx *Tx) ExportRows(fn func(key, value []byte) error) error {
 		if err := e.table(t); err != nil {
 			return failed("exporting "+t.name, err)
 		}
+	}
+	if err := e.documents(); err != nil {
+		return failed("exporting documents", err)
 	}
 	return failed("exporting", e.members())
 }
@@ -99,7 +105,7 @@ func (e *exporter) split(t *table, s *sqlite3.Stmt) (err error) {
 	e.cells, e.row.cells, e.big = e.cells[:0], e.row.cells[:0], e.big[:0]
 	inline := 0
 	for i, c := range t.columns {
-		if s.ColumnType(3+i) == sqlite3.NULL {
+		if c.document != 0 || s.ColumnType(3+i) == sqlite3.NULL {
 			continue
 		}
 		start := len(e.cells)

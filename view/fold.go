@@ -13,9 +13,9 @@ import (
 type Effects struct {
 	Tables   []uint32 // whose rows changed, ascending
 	Appeared int      // rows that now show, by an insert or since a row that they need does
-	Changed  int      // rows that show as before, with other values
+	Changed  int      // rows that show as before, with other values or documents
 	Gone     int      // rows that no longer show
-	Late     int      // operations without effect: a greater stamp was there
+	Late     int      // operations without effect: a greater stamp was there, or they themselves
 }
 
 // InvalidError says that an operation does not fit the schema. The transaction
@@ -47,7 +47,7 @@ func (tx *Tx) Apply(author wire.DeviceID, member wire.MemberID, stamp merge.Stam
 	if !storable(stamp) || stamp.Device != author {
 		return Effects{}, &InvalidError{Err: fmt.Errorf("%w: stamp %v of %s", wire.ErrMalformed, stamp, author)}
 	}
-	cells, err := tx.layout.check(ops)
+	cells, err := tx.layout.check(author, ops)
 	if err != nil {
 		return Effects{}, err
 	}
@@ -56,7 +56,7 @@ func (tx *Tx) Apply(author wire.DeviceID, member wire.MemberID, stamp merge.Stam
 	}
 	tx.fold = folder{}
 	for i := range ops {
-		if err := tx.apply(stamp, &ops[i], cells[i]); err != nil {
+		if err := tx.apply(stamp, &ops[i], cells[i], i); err != nil {
 			return Effects{}, failed("folding", err)
 		}
 	}
@@ -66,13 +66,13 @@ func (tx *Tx) Apply(author wire.DeviceID, member wire.MemberID, stamp merge.Stam
 
 // check holds every operation against the schema and decodes its values, before
 // anything is written.
-func (l *layout) check(ops []merge.Op) ([][]cell, error) {
+func (l *layout) check(author wire.DeviceID, ops []merge.Op) ([][]cell, error) {
 	out := make([][]cell, len(ops))
 	var all []cell
 	for i := range ops {
 		from := len(all)
 		var err error
-		if all, err = l.checkOp(&ops[i], all); err != nil {
+		if all, err = l.checkOp(author, &ops[i], all); err != nil {
 			return nil, &InvalidError{i, err}
 		}
 		out[i] = all[from:len(all):len(all)]
@@ -80,12 +80,12 @@ func (l *layout) check(ops []merge.Op) ([][]cell, error) {
 	return out, nil
 }
 
-func (l *layout) checkOp(op *merge.Op, cells []cell) ([]cell, error) {
+func (l *layout) checkOp(author wire.DeviceID, op *merge.Op, cells []cell) ([]cell, error) {
 	t := l.tables[op.Table]
 	if t == nil {
 		return nil, classed(ErrSchema, "no table %d", op.Table)
 	}
-	if op.Kind < merge.Insert || op.Kind > merge.Delete {
+	if op.Kind < merge.Insert || op.Kind > merge.Edit {
 		return nil, fmt.Errorf("%w: kind %d", wire.ErrMalformed, op.Kind)
 	}
 	if op.Row == [16]byte{} {
@@ -99,13 +99,27 @@ func (l *layout) checkOp(op *merge.Op, cells []cell) ([]cell, error) {
 		if col == nil {
 			return nil, classed(ErrSchema, "no column %d in table %d", c.Column, op.Table)
 		}
-		v, err := col.kind.store(c.Value)
+		v, err := col.check(author, op.Kind, c.Value)
 		if err != nil {
 			return nil, fmt.Errorf("column %d of table %d: %w", c.Column, op.Table, err)
 		}
-		cells = append(cells, cell{col, v})
+		if op.Kind != merge.Edit {
+			cells = append(cells, cell{col, v})
+		}
 	}
 	return cells, nil
+}
+
+// check decodes what an operation of this kind says of the column: a value, or of a
+// document a change, which is kept as it is.
+func (c *column) check(author wire.DeviceID, kind merge.Kind, value []byte) (any, error) {
+	switch {
+	case (kind == merge.Edit) != (c.document != 0):
+		return nil, fmt.Errorf("%w: a document takes edits, and nothing else does", wire.ErrMalformed)
+	case kind == merge.Edit:
+		return nil, merge.CheckChange(c.document, author, value)
+	}
+	return c.kind.store(value)
 }
 
 // storable says whether a row's state may hold the stamp: what merge does not
@@ -130,10 +144,13 @@ func ordered(op *merge.Op) bool {
 	return true
 }
 
-// apply folds one operation. An insert first tries to be of a new row, as nearly
+// apply folds one operation, which has this place in its transaction. An insert first tries to be of a new row, as nearly
 // all are, and so needs no look-up.
-func (tx *Tx) apply(stamp merge.Stamp, op *merge.Op, cells []cell) error {
+func (tx *Tx) apply(stamp merge.Stamp, op *merge.Op, cells []cell, place int) error {
 	tx.c.trim()
+	if op.Kind == merge.Edit {
+		return tx.applyEdit(stamp, op, place)
+	}
 	k := rowKey{tx.layout.tables[op.Table], idText(op.Row)}
 	if op.Kind == merge.Insert {
 		if done, err := tx.applyNew(k, stamp, op, cells); done || err != nil {
@@ -161,7 +178,7 @@ func chosen(t *table, cells []cell, change merge.Change) []cell {
 		out = append(out, cells[i])
 	}
 	for _, n := range change.Cleared {
-		if c := t.byNum[n]; c != nil {
+		if c := t.byNum[n]; c != nil && c.document == 0 { // a document is there as long as its epoch
 			out = append(out, cell{c, nil})
 		}
 	}

@@ -35,14 +35,15 @@ func (tx *Tx) RowImage(table uint32, row merge.RowID) ([]byte, error) {
 		return nil, err
 	}
 	query := "SELECT meta"
-	for _, c := range k.table.columns {
+	plain := k.table.plain()
+	for _, c := range plain {
 		query += ", " + c.raw
 	}
 	var img image
 	var values []any
 	found, err := tx.c.first(query+" FROM "+k.table.store+" WHERE id = ?1", []any{k.id}, func(s *sqlite3.Stmt) {
 		img.Meta = s.ColumnBlob(0, []byte{})
-		for i := range k.table.columns {
+		for i := range plain {
 			values = append(values, storedValue(s, i+1))
 		}
 	})
@@ -57,9 +58,19 @@ func (tx *Tx) RowImage(table uint32, row merge.RowID) ([]byte, error) {
 		if err != nil {
 			return nil, fmt.Errorf("row %s of %s: %w: %w", k.id, k.table.name, ErrCorrupt, err)
 		}
-		img.Cells = append(img.Cells, imageCell{Column: k.table.columns[i].number, Value: b})
+		img.Cells = append(img.Cells, imageCell{Column: plain[i].number, Value: b})
 	}
 	return wire.MarshalCBOR(img)
+}
+
+// plain are the columns without documents, which ordered tables do not have.
+func (t *table) plain() (out []*column) {
+	for _, c := range t.columns {
+		if c.document == 0 {
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 // storedValue is a value as SQLite has it.
@@ -143,8 +154,9 @@ func (img image) cells(t *table) ([]cell, error) {
 		}
 		values[c.Column] = v
 	}
-	out := make([]cell, len(t.columns))
-	for i, c := range t.columns {
+	plain := t.plain()
+	out := make([]cell, len(plain))
+	for i, c := range plain {
 		out[i] = cell{c, values[c.number]}
 	}
 	return out, nil

@@ -20,8 +20,13 @@ func (tx *Tx) ImportRow(key, value []byte) error {
 	if err := tx.may(true); err != nil {
 		return err
 	}
+	if err := tx.importedDocument(key); err != nil {
+		return failed("importing a document", err)
+	}
 	var err error
 	switch {
+	case len(key) > 0 && key[0] == documentTag:
+		err = tx.importDocument(key, value)
 	case len(key) == rowKeySize && key[0] == rowTag:
 		err = tx.importRow(key, value)
 	case len(key) == cellKeySize && key[0] == rowTag:
@@ -97,6 +102,9 @@ func (t *table) importValue(state *merge.RowState, c rawCell) (cell, error) {
 		return cell{}, fmt.Errorf("%w: column %d has a value and no stamp", wire.ErrMalformed, c.column)
 	}
 	col := t.byNum[c.column]
+	if col.document != 0 {
+		return cell{}, fmt.Errorf("%w: column %d holds documents", wire.ErrMalformed, c.column)
+	}
 	v, err := col.kind.store(c.value)
 	if err == nil && v == nil {
 		err = fmt.Errorf("%w: null is left out", wire.ErrMalformed)
@@ -118,6 +126,9 @@ func (tx *Tx) insertSealed(k rowKey, meta []byte, cells []cell) (done bool, err 
 		return false, err
 	}
 	if err := bind(stmt, []any{k.id, shown, meta}); err != nil {
+		return false, err
+	}
+	if err := k.table.bindEmpty(stmt); err != nil {
 		return false, err
 	}
 	for _, c := range cells {
@@ -206,6 +217,9 @@ func (tx *Tx) importWriter(key, value []byte) error {
 func (tx *Tx) EndImport() error {
 	if err := tx.may(true); err != nil {
 		return err
+	}
+	if err := tx.importedDocument(nil); err != nil {
+		return failed("importing a document", err)
 	}
 	for device, known := range tx.writers {
 		if !known {

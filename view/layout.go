@@ -42,6 +42,8 @@ type table struct {
 	nulls    []*column // references of this table that become null
 	children []*child  // references of other tables to this one, and of its own
 
+	documents []*column // columns of documents
+
 	insert string // SQL, see row.go
 	state  string
 	rank   string
@@ -65,6 +67,9 @@ type column struct {
 	source   *schema.Column
 	target   *table // of a reference
 	onDelete onDelete
+
+	document merge.DocumentType // 0: of none
+	empty    any                // the value of a document that nobody changed
 }
 
 type onDelete uint8
@@ -75,13 +80,14 @@ const (
 	setNull
 )
 
-// newLayout compiles a schema.
+// newLayout compiles a schema, nil for none, and the tables that every space has.
 func newLayout(s *schema.Schema, generation int64, number uint64) (*layout, error) {
 	l := &layout{generation: generation, schema: s, number: number, tables: map[uint32]*table{}, names: map[string]*table{}}
-	if s == nil {
-		return l, nil
+	all := schema.Builtin()
+	if s != nil {
+		all = slices.Concat(s.Tables, all)
 	}
-	if err := l.addTables(s); err != nil {
+	if err := l.addTables(all); err != nil {
 		return nil, err
 	}
 	for _, t := range l.order {
@@ -124,14 +130,14 @@ func (t *table) index(columns ...string) {
 // table finds a table by the user's name, in any case of letters; a built-in one
 // too.
 func (l *layout) table(name string) (*table, error) {
-	if l.schema == nil {
+	t := l.names[strings.ToLower(name)]
+	switch {
+	case t != nil:
+		return t, nil
+	case l.schema == nil:
 		return nil, classed(ErrSchema, "the space has no schema yet")
 	}
-	t := l.names[strings.ToLower(name)]
-	if t == nil {
-		return nil, classed(ErrSchema, "no table %q", name)
-	}
-	return t, nil
+	return nil, classed(ErrSchema, "no table %q", name)
 }
 
 // column finds a column by the user's name, in any case of letters; id is not one.
@@ -143,24 +149,20 @@ func (t *table) column(name string) (*column, error) {
 	return c, nil
 }
 
-// kinds maps the types of a schema. The cell of a document holds what its readers
-// see.
+// kinds maps the types of a schema that are no documents.
 var kinds = map[schema.Type]kind{
 	schema.Text: kindText, schema.Int: kindInt, schema.Real: kindReal, schema.Bool: kindBool, schema.Bytes: kindBytes,
 	schema.Time: kindTime, schema.JSON: kindJSON, schema.ID: kindID, schema.Ref: kindID, schema.Member: kindMember,
-	schema.Textarea: kindText, schema.List: kindJSON, schema.Set: kindJSON, schema.Counter: kindInt, schema.Flag: kindBool,
-	schema.Log: kindInt, schema.Tree: kindJSON, schema.File: kindJSON,
 }
 
 var deletions = map[schema.OnDelete]onDelete{schema.Keep: keep, schema.Null: setNull, schema.Cascade: cascade}
 
-func (l *layout) addTables(s *schema.Schema) error {
-	all := slices.Concat(s.Tables, schema.Builtin())
+func (l *layout) addTables(all []*schema.Table) error {
 	for _, st := range all {
 		t := &table{
-			number: st.Number, name: st.Name, store: fmt.Sprintf("t$%d", st.Number), hidden: st.Hidden(),
-			options: merge.TableOptions{UpdateWins: st.UpdateWins},
-			byNum:   map[uint32]*column{}, byName: map[string]*column{},
+			number: st.Number, name: st.Name, store: fmt.Sprintf("t$%d", st.Number),
+			options: merge.TableOptions{UpdateWins: st.UpdateWins}, hidden: st.Hidden(),
+			byNum: map[uint32]*column{}, byName: map[string]*column{},
 		}
 		if st.Number == 0 || l.tables[st.Number] != nil {
 			return classed(ErrSchema, "table %s has no number of its own", st.Name)
@@ -183,6 +185,10 @@ func (l *layout) addColumns(t *table, st *schema.Table) error {
 			raw: fmt.Sprintf("c%d", sc.Number), onDelete: deletions[sc.OnDelete], source: sc,
 		}
 		c.shown = c.raw
+		if sc.Type.Document() {
+			c.setDocument(sc.Type)
+			t.documents = append(t.documents, c)
+		}
 		if c.kind == 0 || sc.Number == 0 || t.byNum[sc.Number] != nil {
 			return classed(ErrSchema, "column %s of table %s: %s has no place in the store", sc.Name, st.Name, sc.Type)
 		}

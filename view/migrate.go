@@ -39,6 +39,9 @@ func (tx *Tx) SetSchema(s *schema.Schema, ledgerNumber uint64) error {
 	if err := tx.may(true); err != nil {
 		return err
 	}
+	if err := tx.forgetDocuments(); err != nil {
+		return err
+	}
 	encoded, err := s.Encode()
 	if err != nil {
 		return fmt.Errorf("setting the schema: %w", err)
@@ -115,6 +118,9 @@ func (tx *Tx) readLayout(generation int64) (*layout, error) {
 // migrate brings SQLite's tables, indexes and views to a new layout.
 func (tx *Tx) migrate(old, next *layout) error {
 	for _, t := range old.order {
+		if t.hidden {
+			continue
+		}
 		if err := tx.c.Exec("DROP VIEW IF EXISTS " + quote(t.name)); err != nil {
 			return err
 		}
@@ -150,23 +156,36 @@ func (tx *Tx) migrateTable(t *table) error {
 	return tx.c.Exec(t.viewSQL())
 }
 
+// addHidden makes the tables that every space has.
+func (tx *Tx) addHidden() error {
+	for _, t := range tx.layout.order {
+		if !t.hidden {
+			continue
+		}
+		if err := tx.migrateTable(t); err != nil {
+			return failed("creating the store", err)
+		}
+	}
+	return nil
+}
+
 func (tx *Tx) addColumns(t *table) error {
 	have, err := tx.strings("SELECT name FROM pragma_table_info(?1)", t.store)
 	if err != nil {
 		return err
 	}
-	add := func(name string, k kind) error {
+	add := func(name string, c *column) error {
 		if slices.Contains(have, name) {
 			return nil
 		}
 		have = append(have, name)
-		return tx.c.Exec("ALTER TABLE " + t.store + " ADD COLUMN " + name + " " + decls[k])
+		return tx.c.Exec("ALTER TABLE " + t.store + " ADD COLUMN " + name + " " + c.decl() + " DEFAULT " + c.literal())
 	}
 	for _, c := range t.columns {
-		if err := add(c.raw, c.kind); err != nil {
+		if err := add(c.raw, c); err != nil {
 			return err
 		}
-		if err := add(c.shown, c.kind); err != nil {
+		if err := add(c.shown, c); err != nil {
 			return err
 		}
 	}

@@ -57,10 +57,13 @@ func (tx *Tx) ApplyOrdered(author wire.DeviceID, member wire.MemberID, stamp mer
 }
 
 func (tx *Tx) applyOrdered(author wire.DeviceID, member wire.MemberID, stamp merge.Stamp, ops []merge.Op, s *schema.Schema) (sum Effects, err error) {
-	if _, err := tx.layout.check(ops); err != nil {
+	if _, err := tx.layout.check(author, ops); err != nil {
 		return Effects{}, err
 	}
 	for i := range ops {
+		if ops[i].Kind == merge.Edit {
+			return Effects{}, &InvalidError{i, fmt.Errorf("%w: the order has no documents", wire.ErrMalformed)}
+		}
 		if err := tx.CheckRow(&ops[i]); err != nil {
 			return Effects{}, at(i, err)
 		}

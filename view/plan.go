@@ -96,6 +96,9 @@ func (tx *Tx) plan(q Query) (*plan, error) {
 	if err := tx.may(false); err != nil {
 		return nil, err
 	}
+	if err := tx.flush(); err != nil {
+		return nil, err
+	}
 	t, err := tx.layout.table(q.Table)
 	if err != nil {
 		return nil, err

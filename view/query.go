@@ -128,6 +128,9 @@ func (tx *Tx) Row(table, id string) (row Row, ok bool, err error) {
 	if err := tx.may(false); err != nil {
 		return Row{}, false, err
 	}
+	if err := tx.flush(); err != nil {
+		return Row{}, false, err
+	}
 	t, err := tx.layout.table(table)
 	if err != nil {
 		return Row{}, false, err

@@ -13,17 +13,23 @@ import (
 //
 //	'r' table row         a row: CBOR [state, {column: value, …}]
 //	'r' table row column  a cell that has no room in its row: CBOR value
+//	's' table row column  a document: what merge.Document encodes, or its first part
+//	's' table row column number    its further parts, from 1
 //	'w' device            whose device wrote some of the rows: CBOR member ID
 //
-// Table and column take 4 bytes, big-endian; row, device and member 16. The state is
+// Table, column and number take 4 bytes, big-endian; row, device and member 16. The state is
 // merge.AppendRowState; values are those of merge.EncodeValue. Null is left out.
 const (
-	rowTag    = 'r'
-	writerTag = 'w'
+	rowTag      = 'r'
+	documentTag = 's'
+	writerTag   = 'w'
 
 	rowKeySize    = 1 + 4 + 16
 	cellKeySize   = rowKeySize + 4
 	writerKeySize = 1 + 16
+
+	documentKeySize     = rowKeySize + 4
+	documentPartKeySize = documentKeySize + 4
 )
 
 // inlineCells is how many bytes of values a row's record holds: cells go into it in
@@ -34,6 +40,11 @@ const inlineCells = 64 << 10
 func appendRowKey(b []byte, table uint32, row [16]byte) []byte {
 	b = binary.BigEndian.AppendUint32(append(b, rowTag), table)
 	return append(b, row[:]...)
+}
+
+func appendDocumentKey(b []byte, table uint32, row [16]byte, column uint32) []byte {
+	b = binary.BigEndian.AppendUint32(append(b, documentTag), table)
+	return be32(append(b, row[:]...), column)
 }
 
 // rowRecord is the value of a row's record.

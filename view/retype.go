@@ -18,7 +18,7 @@ func (tx *Tx) retype(t *table) error {
 	}
 	for _, c := range t.columns {
 		was, ok := declared[c.raw]
-		if !ok || was == decls[c.kind] {
+		if !ok || was == c.decl() {
 			continue
 		}
 		if err := tx.retypeColumn(t, c, kindOf(was)); err != nil {
@@ -44,10 +44,10 @@ func (tx *Tx) retypeColumn(t *table, c *column, was kind) error {
 	if err := tx.dropIndexes(t); err != nil {
 		return err
 	}
-	if err := tx.c.Exec("ALTER TABLE " + t.store + " ADD COLUMN " + temp + " " + decls[c.kind]); err != nil {
+	if err := tx.c.Exec("ALTER TABLE " + t.store + " ADD COLUMN " + temp + " " + c.decl() + " DEFAULT " + c.literal()); err != nil {
 		return err
 	}
-	for last := ""; ; {
+	for last := ""; c.document == 0; {
 		some, err := tx.convertSome(t, c, was, last)
 		if err != nil {
 			return err

@@ -56,6 +56,9 @@ func (tx *Tx) insertRow(k rowKey, s int64, meta []byte, cells []cell) (done bool
 	if err := bind(stmt, []any{k.id, s, meta}); err != nil {
 		return false, err
 	}
+	if err := t.bindEmpty(stmt); err != nil {
+		return false, err
+	}
 	for _, c := range cells {
 		if err := bindOne(stmt, 4+c.column.index, c.value); err != nil {
 			return false, err
@@ -66,6 +69,16 @@ func (tx *Tx) insertRow(k rowKey, s int64, meta []byte, cells []cell) (done bool
 	}
 	err = stmt.Exec()
 	return tx.c.Changes() == 1, err
+}
+
+// bindEmpty gives a new row documents that nobody has changed.
+func (t *table) bindEmpty(stmt *sqlite3.Stmt) error {
+	for _, c := range t.documents {
+		if err := bindOne(stmt, 4+c.index, c.empty); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // bindShown sets what the references show that become null.

@@ -18,7 +18,8 @@ import (
 //   - what does not show is gone: deleted rows, rows without the row that they need,
 //     tables and columns that the schema no longer has;
 //   - a reference that shows null is null, and its value gone;
-//   - stamps are lowered to the opening, and what deletes left behind is gone.
+//   - stamps are lowered to the opening, and what deletes left behind is gone;
+//   - documents are as merge.Document.Seal leaves them, and their edits gone.
 //
 // Nothing that shows changes. The result depends on the set of transactions that
 // were applied and on the schema in force, not on the order of either. Doing it
@@ -30,6 +31,9 @@ func (tx *Tx) SealRows(opening uint64) error {
 	if opening == 0 || opening > merge.MaxTime {
 		return fmt.Errorf("sealing the view: opening %d is no time", opening)
 	}
+	if err := tx.forgetDocuments(); err != nil {
+		return err
+	}
 	if err := tx.regradeAll(); err != nil { // by definition, not by what was kept up
 		return failed("sealing the view", err)
 	}
@@ -39,6 +43,9 @@ func (tx *Tx) SealRows(opening uint64) error {
 	for _, t := range tx.layout.order {
 		if err := tx.sealTable(t, opening); err != nil {
 			return failed("sealing "+t.name, err)
+		}
+		if err := tx.sealDocuments(t, opening); err != nil {
+			return failed("sealing documents of "+t.name, err)
 		}
 	}
 	return nil
@@ -113,8 +120,11 @@ func (t *table) sealMeta(b, meta []byte, opening uint64) ([]byte, error) {
 	return merge.AppendRowState(b, &sealed), nil
 }
 
-// dropUnknown removes the tables and columns of rows that the schema has no more.
+// dropUnknown removes the tables, columns and documents that the schema has no more.
 func (tx *Tx) dropUnknown() error {
+	if err := tx.dropUnknownDocuments(); err != nil {
+		return err
+	}
 	stores, err := tx.strings("SELECT name FROM sqlite_schema WHERE type = 'table' AND name GLOB 't$[0-9]*'")
 	if err != nil {
 		return err

@@ -163,6 +163,7 @@ func collect(s *sqlite3.Stmt) (*Result, error) {
 }
 
 func kindOf(decl string) kind {
+	decl, _, _ = strings.Cut(decl, " DOCUMENT")
 	for k, name := range decls {
 		if name == decl {
 			return k

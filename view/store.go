@@ -18,7 +18,10 @@ import (
 const (
 	// storeFormat is written into the header of a store (application_id). It
 	// changes when the tables of this package do.
-	storeFormat = 0x65730001
+	storeFormat = 0x65730002
+	// firstFormat had no documents. A store of it is brought to storeFormat when it
+	// is opened.
+	firstFormat = 0x65730001
 	// BusyTimeout is how long a call waits for another process before ErrBusy.
 	BusyTimeout = 10 * time.Second
 	// maxIdle bounds the connections that are kept; more are opened when more
@@ -41,6 +44,8 @@ type DB struct {
 	closed bool
 	layout *layout // newest that was read; compared by generation
 	waiter chan struct{}
+
+	docs docCache
 }
 
 // Create makes a new store at path, with file mode 0600, and opens it. It fails
@@ -101,7 +106,11 @@ func build(base vfs.VFS, path string, key [KeySize]byte) error {
 		return err
 	}
 	err = failed("creating the store", c.Exec(ddl))
-	return errors.Join(err, c.Close(), db.Close())
+	err = errors.Join(err, c.Close())
+	if err == nil {
+		err = db.Update(context.Background(), (*Tx).addHidden)
+	}
+	return errors.Join(err, db.Close())
 }
 
 // publish gives a finished file its name, if the name is free.
@@ -129,8 +138,7 @@ func openOn(base vfs.VFS, path string, key [KeySize]byte) (*DB, error) {
 	}
 	db := newDB(base, path, key)
 	db.file, _ = os.Stat(path) // an error shows when the transaction begins
-	err := db.View(context.Background(), func(tx *Tx) error { return tx.checkFormat() })
-	if err != nil {
+	if err := db.checkFormat(); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
@@ -146,15 +154,30 @@ func newDB(base vfs.VFS, path string, key [KeySize]byte) *DB {
 	return db
 }
 
-func (tx *Tx) checkFormat() error {
-	n, err := tx.pragma("application_id")
-	if err != nil {
+func (db *DB) checkFormat() error {
+	var format int64
+	err := db.View(context.Background(), func(tx *Tx) (err error) {
+		format, err = tx.pragma("application_id")
+		return err
+	})
+	switch {
+	case err != nil || format == storeFormat:
+		return err
+	case format == firstFormat:
+		return db.Update(context.Background(), (*Tx).upgrade)
+	}
+	return fmt.Errorf("opening the store: format %#x: %w", format, ErrFormat)
+}
+
+// upgrade adds what firstFormat lacks, unless another process just did.
+func (tx *Tx) upgrade() error {
+	if format, err := tx.pragma("application_id"); err != nil || format == storeFormat {
 		return err
 	}
-	if n != storeFormat {
-		return fmt.Errorf("opening the store: format %#x: %w", n, ErrFormat)
+	if err := tx.c.Exec(documentDDL + fmt.Sprintf("PRAGMA application_id = %d", storeFormat)); err != nil {
+		return failed("opening the store", err)
 	}
-	return nil
+	return tx.addHidden()
 }
 
 // Path is where the store lies.

@@ -22,6 +22,11 @@ type Tx struct {
 	fold    folder                 // see fold.go
 	noted   wire.DeviceID          // the author whose member was stored last
 	writers map[wire.DeviceID]bool // named by imported rows: is it known whose they are?
+
+	docs    map[docKey]*openDoc // see docrow.go
+	docSize int                 // about their bytes
+	stale   int                 // of how many the cell is not written
+	parts   documentParts       // see docimport.go
 }
 
 // Update runs fn in a transaction that may write. When it returns nil, what fn
@@ -99,6 +104,9 @@ func (tx *Tx) begin() error {
 }
 
 func (tx *Tx) commit() error {
+	if err := tx.flush(); err != nil {
+		return err
+	}
 	if err := tx.bump(); err != nil {
 		return err
 	}
@@ -106,6 +114,7 @@ func (tx *Tx) commit() error {
 		return failed("committing", err)
 	}
 	tx.done = true
+	tx.giveBack(true)
 	return nil
 }
 
@@ -116,6 +125,7 @@ func (tx *Tx) end() {
 		return
 	}
 	tx.done = true
+	tx.giveBack(false)
 	tx.c.SetInterrupt(context.Background())
 	for _, s := range tx.c.stmts { // a statement that is still running would keep the transaction
 		s.Reset()
