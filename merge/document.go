@@ -72,6 +72,8 @@ type documentDriver interface {
 // newDriver is the table of all drivers.
 func newDriver(t DocumentType) (documentDriver, error) {
 	switch t {
+	case FileDocument:
+		return new(FileDoc), nil
 	case TextDocument:
 		return new(TextDoc), nil
 	case ListDocument:

@@ -116,6 +116,8 @@ func (d *TreeDoc) lostWords(op *TreeOp, was Stamp, onto *Tree) string {
 	switch op.Kind {
 	case TreeMove:
 		return fmt.Sprintf("moving %s: %s", name, why)
+	case TreeKeep:
+		return fmt.Sprintf("keeping %s: %s", name, why)
 	case TreeRename:
 		return fmt.Sprintf("renaming %s to %.64q: %s", name, op.Name, why)
 	}
