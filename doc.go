@@ -24,6 +24,7 @@
 //	                         ├─► merge        drivers               (pure)
 //	                         ├─► seal         content and wraps
 //	                         ├─► checkpoint   the state with which an epoch starts, as pages
+//	                         ├─► chunks       the bytes of files, in pieces
 //	                         ├─► identity     private keys
 //	                         ├─► schema       tables and types
 //	                         ├─► view         local database
@@ -31,7 +32,7 @@
 //	                                 all ───► internal/wire   encodings, labels, limits
 //	a host's pre-receive ──► hooks ──► membership, chain, gitstore      without any secret
 //
-// Read in this order: internal/wire, chain, membership, seal, identity, merge, schema, view, checkpoint, gitstore, space.
+// Read in this order: internal/wire, chain, membership, seal, identity, merge, schema, view, checkpoint, chunks, gitstore, space.
 // The formats are specified in docs/spec, with vectors in testdata/vectors; who is trusted with what stands in
 // docs/threat-model.md; why things are as they are, in docs/design.
 package espacegit

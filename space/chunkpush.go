@@ -159,7 +159,7 @@ func (r *round) readFilesTip(ref string, at wire.ObjectID) error {
 		if err != nil {
 			continue // a stranger's, or junk: it is built on, and counts for nothing
 		}
-		if err := r.chunksLanded(v.Tree); err != nil {
+		if err := r.chunksLanded(v); err != nil {
 			return err
 		}
 		last = c.ID
@@ -167,31 +167,19 @@ func (r *round) readFilesTip(ref string, at wire.ObjectID) error {
 	return r.moveTip(ref, last)
 }
 
-// chunksLanded forgets that the chunks of a commit wait.
-func (r *round) chunksLanded(tree wire.ObjectID) error {
-	root, err := r.s.repo.Tree(tree)
-	if err != nil {
-		return nil // this device signed it; its disk lost it
-	}
-	landed := map[string]bool{}
-	for _, dir := range root {
-		if dir.Name != chunksDir || dir.Mode != gitstore.ModeDir {
-			continue
-		}
-		files, err := r.s.repo.Tree(dir.ID)
-		if err != nil {
-			return nil
-		}
-		for _, f := range files {
-			landed[f.Name] = true
-		}
+// chunksLanded forgets that the chunks of a commit wait. Their names must be what was
+// signed: that they are in the tree is git's word only.
+func (r *round) chunksLanded(c chain.Verified) error {
+	landed := r.chunksIn(c.Tree)
+	if chain.AddsHashOf(landed) != *c.Adds {
+		return nil
 	}
 	for pair, err := range r.v.Each(bucketChunk, nil) {
 		if err != nil {
 			return err
 		}
 		_, sum, err := splitChunkKey(pair.Key)
-		if err == nil && landed[sum.String()] {
+		if _, ok := landed[path.Join(chunksDir, sum.String())]; ok && err == nil {
 			err = r.v.Delete(bucketChunk, pair.Key)
 		}
 		if err != nil {
@@ -199,6 +187,25 @@ func (r *round) chunksLanded(tree wire.ObjectID) error {
 		}
 	}
 	return nil
+}
+
+// chunksIn are the files of a commit of chunks, by their paths.
+func (r *round) chunksIn(tree wire.ObjectID) map[string]wire.Hash {
+	out := map[string]wire.Hash{}
+	root, err := r.s.repo.Tree(tree)
+	if err != nil || len(root) != 1 || root[0].Name != chunksDir {
+		return nil
+	}
+	files, err := r.s.repo.Tree(root[0].ID)
+	if err != nil {
+		return nil
+	}
+	for _, f := range files {
+		if out[path.Join(chunksDir, f.Name)], err = wire.ParseHash(f.Name); err != nil {
+			return nil
+		}
+	}
+	return out
 }
 
 // isFiles: an update of chunks.
