@@ -49,7 +49,7 @@ func CheckOp(s *Schema, op *merge.Op) error {
 			return &OpError{Rule: "column", Table: t.Name, Column: fmt.Sprintf("#%d", op.Cells[i].Column)}
 		}
 		value := op.Cells[i].Value
-		if c.Type.Document() || op.Kind == editKind {
+		if c.Type.Document() || op.Kind == merge.Edit {
 			if err := checkDocumentCell(c, op, value); err != nil {
 				return &OpError{"document", t.Name, c.Name, err}
 			}

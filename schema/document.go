@@ -71,12 +71,9 @@ func CheckSuccessor(before, after *Schema) error {
 	return nil
 }
 
-// editKind is merge.Edit.
-const editKind merge.Kind = 4
-
 // checkDocumentCell judges one cell that names a document column, or one of an edit.
 func checkDocumentCell(c *Column, op *merge.Op, value []byte) error {
-	switch edit := op.Kind == editKind; {
+	switch edit := op.Kind == merge.Edit; {
 	case !edit:
 		return errByEdits
 	case !c.Type.Document():

@@ -84,23 +84,23 @@ func TestCheckEdit(t *testing.T) {
 		name, rule string
 		op         *merge.Op
 	}{
-		{"edit", "", op(editKind, 1, change(2), change(3), change(4), cell(t, 5, int64(-1)), change(6), change(7), change(8), change(9))},
-		{"edit a document by name", "", op(editKind, DocumentsTable, change(2), change(8))},
+		{"edit", "", op(merge.Edit, 1, change(2), change(3), change(4), cell(t, 5, int64(-1)), change(6), change(7), change(8), change(9))},
+		{"edit a document by name", "", op(merge.Edit, DocumentsTable, change(2), change(8))},
 		{"path key", "", op(merge.Insert, PathKeysTable, cell(t, 1, []byte{1}), cell(t, 2, "x"))},
 		{"path key without", "required", op(merge.Insert, PathKeysTable, cell(t, 1, []byte{1}))},
 		{"no such hidden table", "table", op(merge.Insert, FirstBuiltin+100)},
-		{"edit of a value", "document", op(editKind, 1, cell(t, 1, []byte{1}))},
-		{"edit of an unknown column", "column", op(editKind, 1, change(20))},
+		{"edit of a value", "document", op(merge.Edit, 1, cell(t, 1, []byte{1}))},
+		{"edit of an unknown column", "column", op(merge.Edit, 1, change(20))},
 		{"insert of a document", "document", op(merge.Insert, 1, cell(t, 1, "x"), cell(t, 2, "y"))},
 		{"insert of no document", "document", op(merge.Insert, 1, cell(t, 1, "x"), cell(t, 2, nil))},
 		{"update of a document", "document", op(merge.Update, 1, cell(t, 5, int64(3)))},
 		{"update of a named document", "document", op(merge.Update, DocumentsTable, change(2))},
-		{"null as a change", "document", op(editKind, 1, cell(t, 2, nil))},
-		{"text as a change", "document", op(editKind, 1, cell(t, 2, "x"))},
-		{"number as a change of a text", "document", op(editKind, 1, cell(t, 2, int64(1)))},
-		{"bytes as a change of a counter", "document", op(editKind, 1, change(5))},
-		{"nothing as a change", "document", op(editKind, 1, merge.Cell{Column: 2})},
-		{"too long a change", "document", op(editKind, 1, long)},
+		{"null as a change", "document", op(merge.Edit, 1, cell(t, 2, nil))},
+		{"text as a change", "document", op(merge.Edit, 1, cell(t, 2, "x"))},
+		{"number as a change of a text", "document", op(merge.Edit, 1, cell(t, 2, int64(1)))},
+		{"bytes as a change of a counter", "document", op(merge.Edit, 1, change(5))},
+		{"nothing as a change", "document", op(merge.Edit, 1, merge.Cell{Column: 2})},
+		{"too long a change", "document", op(merge.Edit, 1, long)},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var refused *OpError

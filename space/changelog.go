@@ -7,6 +7,7 @@ import (
 
 	"github.com/espace-git/espace-git/internal/wire"
 	"github.com/espace-git/espace-git/merge"
+	"github.com/espace-git/espace-git/schema"
 	"github.com/espace-git/espace-git/view"
 )
 
@@ -31,6 +32,15 @@ func logRow(tx *merge.Transaction, d wire.DeviceID, m wire.MemberID, state view.
 	return row
 }
 
+// tableWords is a table's name as people read it; built-in ones have no name that
+// they could write.
+func tableWords(t *schema.Table) string {
+	if t.Hidden() {
+		return strings.ReplaceAll(strings.TrimPrefix(t.Name, "$"), "_", " ")
+	}
+	return t.Name
+}
+
 // summary names the tables as the schema calls them now.
 func (r *round) summary(row view.LogRow) string {
 	sc, _ := r.v.Schema()
@@ -39,7 +49,7 @@ func (r *round) summary(row view.LogRow) string {
 		name := fmt.Sprintf("table #%d", n)
 		if sc != nil {
 			if t, ok := sc.TableByNumber(n); ok {
-				name = t.Name
+				name = tableWords(t)
 			}
 		}
 		tables = append(tables, name)

@@ -158,7 +158,7 @@ func namedValue(sc *schema.Schema, kind merge.Kind, table uint32, row merge.RowI
 	if !ok {
 		return out
 	}
-	out.Table = t.Name
+	out.Table = tableWords(t)
 	if col, ok := t.ColumnByNumber(c.Column); ok {
 		out.Column, out.Value = col.Name, schema.Show(col, value)
 	}

@@ -10,19 +10,21 @@ import (
 
 	"github.com/espace-git/espace-git/internal/wire"
 	"github.com/espace-git/espace-git/membership"
+	"github.com/espace-git/espace-git/merge"
 	"github.com/espace-git/espace-git/pathcrypt"
+	"github.com/espace-git/espace-git/schema"
+	"github.com/espace-git/espace-git/view"
 )
 
-// The keys of encrypted paths (DESIGN 6 "path key", 9) are rows of a table: every
-// member reads them, newcomers too, seals carry them along, and shredding leaves them.
-// Each row says which removal it was made after, by the hash of the entry that opened
-// the epoch after it: nobody who was removed could know that hash before, so no key
-// that such a one made in advance is ever the newest.
+// The keys of encrypted paths (DESIGN 6 "path key", 9) are rows of a built-in table:
+// every member reads them, newcomers too, seals carry them along, and shredding leaves
+// them. Each row says which removal it was made after, by the hash of the entry that
+// opened the epoch after it: nobody who was removed could know that hash before, so no
+// key that such a one made in advance is ever the newest.
 
-// pathTable is the table of path keys.
-const pathTable = "path_keys"
-
-const pathTableSchema = "  " + pathTable + ":\n    columns:\n      key: {type: bytes, required: true}\n      after: {type: text, required: true}\n"
+// oldPathTable held the keys before there were built-in tables: an ordinary table of
+// the schema. Where a space has it, its keys still open what they encrypted.
+const oldPathTable = "path_keys"
 
 // PathKeys are the keys of a space's encrypted paths.
 type PathKeys struct {
@@ -31,33 +33,13 @@ type PathKeys struct {
 	Fresh bool // there is a key made since the last removal: else Newest is none
 }
 
-// EnablePathKeys adds the table of path keys to the schema, which an admin may do, and
-// draws the first key. Nothing changes if both are there.
+// EnablePathKeys draws the first key, which any editor may do. Nothing changes if one
+// made since the last removal is there.
 func (s *Space) EnablePathKeys(ctx context.Context) error {
 	keys, err := s.PathKeys(ctx)
-	if errors.Is(err, ErrNotFound) {
-		if err := s.addPathTable(ctx); err != nil {
-			return fmt.Errorf("adding the table of path keys: %w", err)
-		}
-		keys, err = s.PathKeys(ctx)
-	}
-	if err == nil && !keys.Fresh {
+	if errors.Is(err, ErrNotFound) || err == nil && !keys.Fresh {
 		_, err = s.NewPathKey(ctx)
 	}
-	return err
-}
-
-func (s *Space) addPathTable(ctx context.Context) error {
-	yaml, err := s.Schema(ctx)
-	if err != nil {
-		return err
-	}
-	_, tables, ok := strings.Cut(string(yaml), "tables:")
-	if !ok {
-		return fmt.Errorf("the schema has no tables")
-	}
-	tables = strings.TrimPrefix(strings.TrimPrefix(tables, " {}"), "\n")
-	_, err = s.ApplySchema(ctx, []byte("tables:\n"+pathTableSchema+tables))
 	return err
 }
 
@@ -68,7 +50,7 @@ func (s *Space) PathKeys(ctx context.Context) (*PathKeys, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows, err := s.Select(ctx, Query{Table: pathTable, Order: []string{"id"}})
+	rows, err := s.pathKeyRows(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -76,17 +58,43 @@ func (s *Space) PathKeys(ctx context.Context) (*PathKeys, error) {
 	var newest pathcrypt.Key
 	var others []pathcrypt.Key
 	for _, row := range rows {
-		b, _ := row["key"].([]byte)
+		b, _ := row.Get("key").([]byte)
 		k, err := pathcrypt.KeyFrom(b)
 		if err != nil {
 			continue // some member wrote junk: it opens nothing
 		}
-		if others = append(others, k); row["after"] == after && !keys.Fresh {
+		if others = append(others, k); row.Get("after") == after && !keys.Fresh {
 			newest, keys.Fresh = k, true
 		}
 	}
 	keys.Ring = pathcrypt.NewRing(newest, others...)
 	return keys, nil
+}
+
+// pathKeyRows are the rows of both tables, in the order of their IDs.
+func (s *Space) pathKeyRows(ctx context.Context) (rows []view.Row, err error) {
+	err = s.db.View(ctx, func(v *view.Tx) error {
+		sc, _ := v.Schema()
+		if sc == nil {
+			return join(ErrWaiting, fmt.Errorf("no schema yet: %w", ErrWaiting))
+		}
+		hidden, _ := sc.TableByNumber(schema.PathKeysTable)
+		if rows, err = v.Select(view.Query{Table: hidden.Name}); err != nil {
+			return err
+		}
+		old, ok := sc.Table(oldPathTable)
+		if !ok {
+			return nil
+		}
+		more, err := v.Select(view.Query{Table: old.Name})
+		rows = append(rows, more...)
+		return err
+	})
+	slices.SortFunc(rows, func(a, b view.Row) int { return strings.Compare(a.ID, b.ID) })
+	if err == nil && len(rows) == 0 {
+		err = notFound("the space has no encrypted paths")
+	}
+	return rows, classify(err)
 }
 
 // NewPathKey draws a key for what is encrypted from now on, unless another member's is
@@ -96,7 +104,7 @@ func (s *Space) NewPathKey(ctx context.Context) (*PathKeys, error) {
 		return nil, err
 	}
 	keys, err := s.PathKeys(ctx)
-	if err != nil || keys.Fresh {
+	if err == nil && keys.Fresh || err != nil && !errors.Is(err, ErrNotFound) {
 		return keys, err
 	}
 	after, err := s.lastRemoval(ctx)
@@ -107,13 +115,26 @@ func (s *Space) NewPathKey(ctx context.Context) (*PathKeys, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.Insert(ctx, pathTable, Row{"key": k.Bytes(), "after": after}); err != nil {
+	if _, err := s.Write(ctx, func(tx *Tx) error { return tx.insertPathKey(k, after) }); err != nil {
 		return nil, fmt.Errorf("storing a new path key: %w", err)
 	}
 	if err := s.syncForKeys(ctx); err != nil {
 		return nil, err
 	}
 	return s.PathKeys(ctx)
+}
+
+func (tx *Tx) insertPathKey(k pathcrypt.Key, after string) error {
+	t, _ := tx.schema.TableByNumber(schema.PathKeysTable)
+	cells, err := t.Cells(map[string]any{"key": k.Bytes(), "after": after})
+	if err != nil {
+		return err
+	}
+	id, err := tx.s.newRowID()
+	if err != nil {
+		return err
+	}
+	return tx.apply(merge.Op{Kind: merge.Insert, Table: t.Number, Row: id, Cells: cells})
 }
 
 // syncForKeys syncs as far as the host can be reached. That somebody was caught stops

@@ -1,7 +1,9 @@
 package space_test
 
 import (
+	"bytes"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/espace-git/espace-git/pathcrypt"
@@ -29,13 +31,13 @@ func TestPathKeys(t *testing.T) {
 	if _, err := bob.s.PathKeys(t.Context()); !errors.Is(err, space.ErrNotFound) {
 		t.Error(err)
 	}
-	for range 2 {
-		if err := alice.s.EnablePathKeys(t.Context()); err != nil {
+	for range 2 { // no admin is needed
+		if err := bob.s.EnablePathKeys(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 	}
-	alice.sync()
 	bob.sync()
+	alice.sync()
 	first := alice.newestPathKey()
 	if bob.newestPathKey() != first {
 		t.Error("two newest keys")
@@ -49,6 +51,60 @@ func TestPathKeys(t *testing.T) {
 	}
 }
 
+// TestPathKeysOfOldTable: a space that kept its keys in an ordinary table still has them, the newest too.
+func TestPathKeysOfOldTable(t *testing.T) {
+	_, alice, bob := two(t)
+	yaml, err := alice.s.Schema(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := "tables:\n  path_keys:\n    columns:\n      key: {type: bytes, required: true}\n      after: {type: text, required: true}\n"
+	if _, err := alice.s.ApplySchema(t.Context(), []byte(strings.Replace(string(yaml), "tables:\n", old, 1))); err != nil {
+		t.Fatal(err)
+	}
+	now, err := alice.s.RemovalForKeys(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, _ := pathcrypt.KeyFrom(bytes.Repeat([]byte{7}, 32))
+	if _, err := alice.s.Insert(t.Context(), "path_keys", space.Row{"key": k.Bytes(), "after": now}); err != nil {
+		t.Fatal(err)
+	}
+	alice.sync()
+	bob.sync()
+	if err := bob.s.EnablePathKeys(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if alice.newestPathKey() != k.ID() || bob.newestPathKey() != k.ID() {
+		t.Error("the key of the old table is not the newest")
+	}
+	if _, err := alice.s.Seal(t.Context(), space.SealOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := alice.s.RemoveMember(t.Context(), bob.name, space.RemoveOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	fresh := alice.newestPathKey()
+	keys, err := alice.s.PathKeys(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := keys.Key(k.ID()); !ok || fresh == k.ID() {
+		t.Errorf("old key there: %t; newest is the old one: %t", ok, fresh == k.ID())
+	}
+	if rows, err := alice.s.Select(t.Context(), space.Query{Table: "path_keys"}); err != nil || len(rows) != 1 {
+		t.Errorf("%d rows of the old table, %v", len(rows), err)
+	}
+	for row, err := range alice.s.Each(t.Context(), space.Query{Table: "$path_keys"}) {
+		if !errors.Is(err, space.ErrNotFound) {
+			t.Errorf("a row of the built-in table: %v, %v", row, err)
+		}
+	}
+	if _, err := alice.s.Select(t.Context(), space.Query{Table: "$path_keys"}); !errors.Is(err, space.ErrNotFound) {
+		t.Errorf("the built-in table has a name: %v", err)
+	}
+}
+
 // TestAttackPathKeyInAdvance: before he is removed Bob writes keys for every hash that he can know. None is the newest
 // after his removal, and what is there stays readable.
 func TestAttackPathKeyInAdvance(t *testing.T) {
@@ -59,16 +115,16 @@ func TestAttackPathKeyInAdvance(t *testing.T) {
 	bob.sync()
 	old := bob.newestPathKey()
 	known := map[pathcrypt.ID]bool{old: true}
-	rows, err := bob.s.Select(t.Context(), space.Query{Table: "path_keys"})
+	now, err := bob.s.RemovalForKeys(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, after := range []any{rows[0]["after"], "", alice.s.ID(), "0000"} {
+	for i, after := range []string{now, "", alice.s.ID(), "0000"} {
 		b := make([]byte, 32)
 		b[0] = byte(i + 1)
 		k, _ := pathcrypt.KeyFrom(b)
 		known[k.ID()] = true
-		if _, err := bob.s.Insert(t.Context(), "path_keys", space.Row{"key": b, "after": after}); err != nil {
+		if err := bob.s.PlantPathKey(t.Context(), k, after); err != nil {
 			t.Fatal(err)
 		}
 	}

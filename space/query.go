@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 
 	"github.com/espace-git/espace-git/membership"
 	"github.com/espace-git/espace-git/schema"
@@ -28,8 +29,20 @@ func (q Query) view() view.Query {
 	return view.Query{Table: q.Table, Where: q.Where, Args: q.Args, Order: q.Order, Limit: q.Limit, Offset: q.Offset, Columns: q.Columns, Member: memberNamed}
 }
 
+// checkTable keeps built-in tables to this package: what is in them has handles of
+// its own.
+func checkTable(name string) error {
+	if strings.HasPrefix(name, "$") {
+		return notFound("there is no table %q", name)
+	}
+	return nil
+}
+
 // Select returns the rows that a query chooses. It reads the local store only.
 func (s *Space) Select(ctx context.Context, q Query) ([]Row, error) {
+	if err := checkTable(q.Table); err != nil {
+		return nil, err
+	}
 	rows, err := s.db.Select(ctx, q.view())
 	out := make([]Row, 0, len(rows))
 	for _, r := range rows {
@@ -41,6 +54,10 @@ func (s *Space) Select(ctx context.Context, q Query) ([]Row, error) {
 // Each goes through the rows that a query chooses, in one state of the store.
 func (s *Space) Each(ctx context.Context, q Query) iter.Seq2[Row, error] {
 	return func(yield func(Row, error) bool) {
+		if err := checkTable(q.Table); err != nil {
+			yield(nil, err)
+			return
+		}
 		for r, err := range s.db.Rows(ctx, q.view()) {
 			if !yield(r.Map(), queryError(err)) {
 				return
@@ -52,6 +69,9 @@ func (s *Space) Each(ctx context.Context, q Query) iter.Seq2[Row, error] {
 // Get reads one row. ErrNotFound: there is none, or it was deleted.
 func (s *Space) Get(ctx context.Context, table, id string) (Row, error) {
 	var out Row
+	if err := checkTable(table); err != nil {
+		return nil, err
+	}
 	if _, err := parseID(id); err != nil {
 		return nil, err
 	}
