@@ -27,14 +27,12 @@ func (a *advert) can(capability string) bool {
 func readAdvert(r io.Reader, service string, keep func(string) bool) (*advert, error) {
 	p := newPktReader(&boundedReader{r: r, left: MaxAdvertised, what: "list of refs"})
 	a := &advert{refs: map[string]wire.ObjectID{}, caps: map[string]string{}}
-	if head, err := p.r.Peek(len(version2Line)); err == nil && string(head) == version2Line {
-		return a, a.readVersion2(p) // http-backend puts no banner before it
-	}
 	if service != "" {
-		if err := readBanner(p, service); err != nil {
+		v2, err := readBanner(p, service)
+		switch {
+		case err != nil:
 			return nil, err
-		}
-		if head, err := p.r.Peek(len(version2Line)); err == nil && string(head) == version2Line {
+		case v2:
 			return a, a.readVersion2(p)
 		}
 	}
@@ -54,13 +52,25 @@ func readAdvert(r io.Reader, service string, keep func(string) bool) (*advert, e
 			n--
 			continue
 		}
+		if line == version2Line && n == 0 {
+			return a, a.readVersion2(p)
+		}
 		if err := a.add(line, n == 0, keep); err != nil {
 			return nil, err
 		}
 	}
 }
 
-const version2Line = "000eversion 2\n"
+// refsOf reads the refs of a session in which version 0 was asked for.
+func refsOf(s session, keep func(string) bool) (*advert, error) {
+	a, err := s.advert(keep)
+	if err == nil && a.v2 { // it shows no refs: not the same as having none
+		a, err = nil, fmt.Errorf("%w: it speaks version 2 unasked", ErrProtocol)
+	}
+	return a, err
+}
+
+const version2Line = "version 2"
 
 // readVersion2 reads capabilities, a line for each.
 func (a *advert) readVersion2(p *pktReader) error {
@@ -83,18 +93,22 @@ func (a *advert) readVersion2(p *pktReader) error {
 // maxCapabilities of version 2; git has about ten.
 const maxCapabilities = 1000
 
-func readBanner(p *pktReader, service string) error {
+// readBanner reads what names the service. http-backend puts none before version 2.
+func readBanner(p *pktReader, service string) (v2 bool, err error) {
 	k, line, err := p.line()
+	if err == nil && k == pktData && line == version2Line {
+		return true, nil
+	}
 	if err == nil && (k != pktData || line != "# service="+service) {
 		err = fmt.Errorf("%w: no git server answers there", ErrNotRepository)
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	if k, _, err = p.line(); err == nil && k != pktFlush {
 		err = fmt.Errorf("%w: no flush after the banner", ErrProtocol)
 	}
-	return err
+	return false, err
 }
 
 // add takes one line: "<name> <ref>", on the first also NUL and capabilities.

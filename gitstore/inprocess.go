@@ -83,7 +83,7 @@ func (p *inProcess) list(ctx context.Context, patterns []refPattern) (*advert, e
 	if err != nil {
 		return nil, err
 	}
-	adv, err := s.advert(func(name string) bool { return matchAny(patterns, name) })
+	adv, err := refsOf(s, func(name string) bool { return matchAny(patterns, name) })
 	if err != nil {
 		s.Close()
 		return nil, err
@@ -98,7 +98,7 @@ func (p *inProcess) capabilities(ctx context.Context) (Capabilities, error) {
 		return Capabilities{}, err
 	}
 	defer s.Close()
-	adv, err := s.advert(func(string) bool { return false })
+	adv, err := refsOf(s, func(string) bool { return false })
 	if err != nil {
 		return Capabilities{}, err
 	}
@@ -122,7 +122,7 @@ func (p *inProcess) session(ctx context.Context) (session, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.advert(func(string) bool { return false }); err != nil {
+	if _, err := refsOf(s, func(string) bool { return false }); err != nil {
 		s.Close()
 		return nil, err
 	}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"errors"
+	"io"
 	"net/http/httptest"
 	"testing"
 
@@ -108,6 +109,18 @@ func TestObjectsByVersion0(t *testing.T) {
 	failed, err := dial(t, r, s.URL+"/x.git", InProcess).FetchObjects(t.Context(), []wire.ObjectID{BlobID(data)}, Limits{})
 	if err != nil || len(failed) > 0 || !r.Has(BlobID(data)) {
 		t.Errorf("%v, %v", failed, err)
+	}
+}
+
+// A host that shows version 2 where refs were asked for has not shown that it has none.
+func TestVersion2Unasked(t *testing.T) {
+	isolate(t)
+	h := &fakeHost{list: func(w io.Writer) { io.WriteString(w, "000eversion 2\n000cfetch=x\n0000") }}
+	s := httptest.NewServer(h)
+	defer s.Close()
+	m := dial(t, newRepo(t), s.URL+"/x.git", InProcess)
+	if f, err := m.Fetch(t.Context(), FetchRequest{Patterns: []string{"refs/*"}}); !errors.Is(err, ErrProtocol) {
+		t.Errorf("%v, %v", f, err)
 	}
 }
 

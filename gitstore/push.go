@@ -96,7 +96,7 @@ func (p *inProcess) send(ctx context.Context, updates []RefUpdate, opts PushOpti
 		return nil, err
 	}
 	defer s.Close()
-	adv, err := s.advert(func(string) bool { return true })
+	adv, err := refsOf(s, func(string) bool { return true })
 	if err != nil {
 		return nil, err
 	}
@@ -293,7 +293,7 @@ func (p *inProcess) judge(ctx context.Context, todo []RefUpdate, rep *pushReport
 		return nil // the words of the report stand
 	}
 	defer s.Close()
-	adv, err := s.advert(func(string) bool { return true })
+	adv, err := refsOf(s, func(string) bool { return true })
 	if err == nil {
 		sortRefusals(no, adv.refs, opts.Atomic, out)
 	}

@@ -62,7 +62,7 @@ var clock = []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Ti
 // owners says which packages may import a library, tests included. A path covers what lies below it.
 var owners = map[string][]string{
 	"github.com/go-git":             {"gitstore"},
-	"filippo.io/age":                {"seal", "identity"},
+	"filippo.io/age":                {"seal", "identity", "bench"},
 	"github.com/sigstore":           {"membership"},
 	"github.com/ncruces/go-sqlite3": {"view"},
 	"database/sql":                  {"view"},
