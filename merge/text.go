@@ -165,7 +165,7 @@ func (t *Text) check(op TextOp, have, content int) (int, error) {
 		return 0, fmt.Errorf("%w: %d code points at %d", ErrTextChange, op.Del, op.Pos)
 	}
 	ins := len(op.Text)
-	if ins > 1 || ins == 1 && op.Text[0] >= utf8.RuneSelf {
+	if !ascii(op.Text) {
 		if !utf8.ValidString(op.Text) {
 			return 0, fmt.Errorf("%w: text is not UTF-8", ErrTextChange)
 		}
@@ -178,6 +178,16 @@ func (t *Text) check(op TextOp, have, content int) (int, error) {
 		return 0, ErrTextFull
 	}
 	return op.Del + ins, nil
+}
+
+// ascii says whether each byte is a code point.
+func ascii(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // Add takes a change into the history, all of it or, with an error, nothing.
@@ -245,10 +255,16 @@ func (t *Text) append(op *TextOp, known int, fresh bool) (int, bool) {
 	if op.Text == "" {
 		return known, fresh
 	}
-	s, n := op.Text, utf8.RuneCountInString(op.Text)
+	s, n := op.Text, len(op.Text)
+	if !ascii(s) {
+		n = utf8.RuneCountInString(s)
+	}
 	skip := min(known, n)
 	if skip < n {
-		cut := int(runeOffset([]byte(s), int32(skip)))
+		cut := 0
+		if skip > 0 {
+			cut = int(runeOffset([]byte(s), int32(skip)))
+		}
 		t.log.insert(int32(op.Pos+skip), s[cut:], int32(n-skip), fresh)
 		fresh = false
 	}

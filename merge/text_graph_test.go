@@ -4,8 +4,11 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/espace-git/espace-git/internal/traces/trace"
@@ -71,7 +74,15 @@ func events(t *testing.T, ranges [][2]int32) (out []int32) {
 
 func TestTextGraphDiff(t *testing.T) {
 	for i, c := range graphCases(t, "diff.json") {
-		a, b := c.graph().diff(c.A, c.B, nil, nil)
+		g := c.graph()
+		a, b := g.diff(c.A, c.B, nil, nil)
+		sum := int32(0)
+		for _, r := range append(append([]textRange(nil), a...), b...) {
+			sum += r.to - r.from
+		}
+		if d, least := g.distance(c.A, c.B, 1<<30), g.distance(c.A, c.B, 1); d != sum || least != min(sum, 1) {
+			t.Errorf("case %d: distance %d, bounded by 1 %d, want %d", i, d, least, sum)
+		}
 		for _, side := range []struct {
 			got  []textRange
 			want [][2]int32
@@ -95,5 +106,39 @@ func TestTextGraphContains(t *testing.T) {
 		if got := c.graph().contains(c.Frontier, c.Target); got != c.Expected {
 			t.Errorf("case %d: %v contains %d: %t", i, c.Frontier, c.Target, got)
 		}
+	}
+}
+
+// TestTextOrder has three branches that meet again and again: their runs come in
+// an order in which parents are first, and which moves less than the storage's.
+func TestTextOrder(t *testing.T) {
+	g, random := new(textGraph), rand.New(rand.NewPCG(1, 2))
+	var tips [4]int32
+	g.push(1, nil)
+	for range 400 {
+		d := random.IntN(len(tips))
+		parents := []int32{tips[d]}
+		if random.IntN(3) == 0 {
+			parents = g.reduce([]int32{tips[d], tips[random.IntN(len(tips))]})
+		}
+		g.push(int32(1+random.IntN(50)), parents)
+		tips[d] = g.len() - 1
+	}
+	order := new(textOrder).of(g, 1, len(g.runs), []int32{0})
+	moved, stored, seen := int32(0), int32(0), make([]bool, len(g.runs))
+	seen[0] = true
+	last := [2]int32{}
+	for i, k := range order {
+		for _, p := range g.runs[k].parents {
+			if !seen[g.at(p)] {
+				t.Fatalf("run %d comes before its parent %d", k, g.at(p))
+			}
+		}
+		moved += g.distance(last[:1], g.runs[k].parents, math.MaxInt32)
+		stored += g.distance(last[1:], g.runs[i+1].parents, math.MaxInt32)
+		last, seen[k] = [2]int32{g.runs[k].to - 1, g.runs[i+1].to - 1}, true
+	}
+	if slices.Contains(seen, false) || moved > stored/2 {
+		t.Errorf("the order moves over %d events, the storage's over %d", moved, stored)
 	}
 }

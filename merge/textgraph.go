@@ -136,6 +136,51 @@ func (g *textGraph) diff(a, b []int32, inA, inB []textRange) ([]textRange, []tex
 	return inA, inB
 }
 
+// distance counts the events that one version has and the other has not, or
+// gives the bound if they are no fewer.
+func (g *textGraph) distance(a, b []int32, bound int32) int32 {
+	if slices.Equal(a, b) {
+		return 0
+	}
+	q, open, sum := g.queue[:0], 0, int32(0)
+	for _, lv := range a {
+		q, open = joinTip(q, open, textTip{lv, onlyA})
+	}
+	for _, lv := range b {
+		q, open = joinTip(q, open, textTip{lv, onlyB})
+	}
+	for open > 0 && sum < bound {
+		tip := q[len(q)-1]
+		q, open = q[:len(q)-1], open-openTip(tip.side)
+		run := &g.runs[g.at(tip.lv)]
+		for len(q) > 0 && q[len(q)-1].lv >= run.from {
+			other := q[len(q)-1]
+			q, open = q[:len(q)-1], open-openTip(other.side)
+			if other.side|tip.side != tip.side {
+				sum += (tip.lv - other.lv) * int32(openTip(tip.side))
+				tip = textTip{other.lv, other.side | tip.side}
+			}
+		}
+		sum += (tip.lv + 1 - run.from) * int32(openTip(tip.side))
+		for _, p := range run.parents {
+			q, open = joinTip(q, open, textTip{p, tip.side})
+		}
+	}
+	g.queue = q
+	return min(sum, bound)
+}
+
+// joinTip puts a tip into the queue of diff; open counts those not in both.
+func joinTip(q []textTip, open int, t textTip) ([]textTip, int) {
+	i := behind(q, t.lv)
+	if i == 0 || q[i-1].lv != t.lv {
+		return slices.Insert(q, i, t), open + openTip(t.side)
+	}
+	old := q[i-1].side
+	q[i-1].side |= t.side
+	return q, open + openTip(q[i-1].side) - openTip(old)
+}
+
 // openTip is 1 for a tip that only one version has.
 func openTip(side uint8) int {
 	if side == onlyA|onlyB {

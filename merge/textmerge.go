@@ -95,7 +95,7 @@ func (t *Text) branches(i int, all bool) int {
 	for all && stop < len(t.graph.runs) && t.lowest[stop-shift] < t.graph.runs[stop].from {
 		stop++
 	}
-	for _, k := range t.order.of(&t.graph, i, stop) {
+	for _, k := range t.order.of(&t.graph, i, stop, t.walker.at) {
 		run := &t.graph.runs[k]
 		from, parents := t.rest(run, t.merged)
 		t.walker.walk(from, run.to, parents, t)
