@@ -3,4 +3,6 @@
 // have their benchmarks beside the code.
 //
 //	go test -run - -bench . ./bench
+//
+// Folder peers measures the merge of texts beside other programs; see its README.
 package bench
