@@ -8,7 +8,8 @@ import (
 	"github.com/automerge/automerge-go"
 )
 
-func init() { goPeers["automerge-go"] = newAutomerge }
+// automergePeer is nil where there is no cgo.
+var automergePeer newReplica = newAutomerge
 
 // automergeText is automerge-go: Automerge's Rust core through cgo. An update is
 // the changes since the last one, committed as one.

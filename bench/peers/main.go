@@ -21,7 +21,7 @@ import (
 func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
 
 // goPeers are those that run in this process, by name; the others run in node.
-var goPeers = map[string]newReplica{"espace": newOurs}
+var goPeers = map[string]newReplica{"espace": newOurs, "automerge-go": automergePeer}
 
 var nodePeers = []string{"diamond-types-node", "loro-crdt", "yjs"}
 
@@ -72,7 +72,7 @@ func measure(ctx context.Context, peers []string, data string, lanes int, stdout
 }
 
 func measurePeer(ctx context.Context, peer, dir string, stories []*story, table *table, add func(result)) error {
-	if fresh, ok := goPeers[peer]; ok {
+	if fresh := goPeers[peer]; fresh != nil {
 		return measureGo(stories, fresh, add)
 	}
 	if slices.Contains(nodePeers, peer) {

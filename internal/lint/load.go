@@ -68,7 +68,8 @@ func Parse(name string, source []byte) (*File, error) {
 	return f, nil
 }
 
-// Load parses every Go file of the module at root. Folders that the go command skips are skipped.
+// Load parses every Go file of the module at root. Folders that the go command skips are skipped,
+// and modules within it.
 func Load(root string) ([]*File, error) {
 	var files []*File
 	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
@@ -76,7 +77,7 @@ func Load(root string) ([]*File, error) {
 			return err
 		}
 		if d.IsDir() {
-			if p != root && skipped(d.Name()) {
+			if p != root && (skipped(d.Name()) || isModule(p)) {
 				return filepath.SkipDir
 			}
 			return nil
@@ -94,8 +95,13 @@ func Load(root string) ([]*File, error) {
 	return files, nil
 }
 
+func isModule(folder string) bool {
+	_, err := os.Stat(filepath.Join(folder, "go.mod"))
+	return err == nil
+}
+
 func skipped(folder string) bool {
-	return folder == "testdata" || folder == "vendor" || strings.HasPrefix(folder, ".") || strings.HasPrefix(folder, "_")
+	return folder == "testdata" || folder == "node_modules" || folder == "vendor" || strings.HasPrefix(folder, ".") || strings.HasPrefix(folder, "_")
 }
 
 func load(root, p string) (*File, error) {
