@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"compress/gzip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +16,19 @@ func write(t *testing.T, content string) string {
 		t.Fatal(err)
 	}
 	return file
+}
+
+func gzipped(t *testing.T, s string) string {
+	t.Helper()
+	var b bytes.Buffer
+	z := gzip.NewWriter(&b)
+	if _, err := z.Write([]byte(s)); err != nil {
+		t.Fatal(err)
+	}
+	if err := z.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
 }
 
 func TestRun(t *testing.T) {
@@ -36,7 +51,22 @@ func TestRun(t *testing.T) {
 		{"conformance", conformance, "2 histories, 2 events", 0, 2},
 		{"differs", strings.Replace(sequential, "aXc", "acX", 1), "DIFFERS", 1, 0},
 		{"no parent", strings.Replace(concurrent, "[2,3]", "[2,9]", 1), "parent 9", 1, 0},
-		{"no JSON", "[", "unexpected EOF", 1, 0},
+		{"cases", `[{"events":[{"parents":null,"agent":"a","pos":0,"ch":"A","seq":0},{"parents":null,"agent":"b","pos":0,"ch":"B","seq":0}],
+			"fugue":"AB","fuguemax":"AB"}]`, "1 histories, 2 events", 0, 2},
+		{"no JSON", "[", "not a trace", 1, 0},
+		{"truncated", concurrent[:len(concurrent)/2], "unexpected EOF", 1, 0},
+		{"text", "hello", "not a trace", 1, 0},
+		{"empty", "", "no history", 1, 0},
+		{"no cases", "[]", "no history", 1, 0},
+		{"a causal graph", `{"hist":[{"span":[0,1],"parents":[]}],"a":[0],"b":[]}`, "causal graph", 1, 0},
+		{"another program's", `{"steps":[{"actor":"alice"}]}`, "in which text it ends", 1, 0},
+		{"half a patch", strings.Replace(sequential, `"c"]`, `"c",1]`, 1), "patch", 1, 0},
+		{"a huge patch", strings.Replace(sequential, "1,1", "1,1000000000000000", 1), "patch", 1, 0},
+		{"many huge patches", strings.Replace(sequential, "[1,1,", "[1,134217728,\"\"],[1,134217728,", 1), "events", 1, 0},
+		{"a wrong span", strings.Replace(conformance, "[1,2]", "[1,3]", 1), "other events", 1, 0},
+		{"gzip", gzipped(t, sequential), "typed", 0, 3},
+		{"truncated gzip", gzipped(t, sequential)[:40], "unpacking: unexpected EOF", 1, 0},
+		{"broken gzip", "\x1f\x8bx", "unpacking", 1, 0},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var out strings.Builder
@@ -49,6 +79,9 @@ func TestRun(t *testing.T) {
 		})
 	}
 	var out strings.Builder
+	if code := run([]string{filepath.Join(t.TempDir(), "missing.json")}, &out, &out); code != 1 || !strings.Contains(out.String(), "no such file") {
+		t.Errorf("a missing file: exit code %d, %s", code, out.String())
+	}
 	if code := run(nil, &out, &out); code != 2 || !strings.Contains(out.String(), "usage") {
 		t.Errorf("without a file: exit code %d, %s", code, out.String())
 	}

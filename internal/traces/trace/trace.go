@@ -1,16 +1,16 @@
 // Package trace reads recorded editing histories, to measure and to test how
-// texts are merged. Three formats, each as JSON, plain or gzipped:
+// texts are merged. Four formats, each as JSON, plain or gzipped:
 //
 //	sequential   {startContent, endContent, txns: [{patches: [[pos, del, ins]…]}]}
 //	concurrent   the same, each transaction with parents (indexes of others) and agent
 //	conformance  one history a line: {endContent, txns: [{span: [from, to],
 //	             parents: [events], agent, seqStart, ops: [[pos, del, ins]…]}]}
+//	cases        [{events: [{parents: [events], agent, seq, pos, ch}…], fuguemax: text}…]
 //
 // Positions count code points at the version of the parents.
 package trace
 
 import (
-	"bufio"
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
@@ -64,11 +64,20 @@ func (c *Change) events() (n int) {
 	return n
 }
 
+// maxEvents bounds the events of a history, so that a file cannot ask for more
+// memory than a machine has.
+const maxEvents = 1 << 27
+
+// ErrFormat: not a file of one of the formats.
+var ErrFormat = errors.New("not a trace")
+
 type rawTrace struct {
 	Kind         string  `json:"kind"`
 	StartContent string  `json:"startContent"`
-	EndContent   string  `json:"endContent"`
+	EndContent   *string `json:"endContent"`
 	Txns         []rawTx `json:"txns"`
+
+	Hist json.RawMessage `json:"hist"` // of a causal graph, which has no text
 }
 
 type rawTx struct {
@@ -84,7 +93,35 @@ type rawPatch struct{ Patch }
 
 func (p *rawPatch) UnmarshalJSON(b []byte) error {
 	parts := []any{&p.Pos, &p.Del, &p.Ins}
-	return json.Unmarshal(b, &parts)
+	if err := json.Unmarshal(b, &parts); err != nil {
+		return err
+	}
+	if len(parts) != 3 || p.Pos < 0 || p.Pos > maxEvents || p.Del < 0 || p.Del > maxEvents {
+		return fmt.Errorf("%w: patch %.40s", ErrFormat, b)
+	}
+	return nil
+}
+
+// rawCase is a small history, event by event.
+type rawCase struct {
+	Events []struct {
+		Parents []int           `json:"parents"`
+		Agent   json.RawMessage `json:"agent"`
+		Seq     uint32          `json:"seq"`
+		Pos     int             `json:"pos"`
+		Ch      string          `json:"ch"`
+	} `json:"events"`
+	FugueMax *string `json:"fuguemax"`
+}
+
+// trace makes a transaction of each event.
+func (c *rawCase) trace() rawTrace {
+	raw := rawTrace{EndContent: c.FugueMax}
+	for i, e := range c.Events {
+		raw.Txns = append(raw.Txns, rawTx{Parents: e.Parents, Agent: e.Agent, SeqStart: e.Seq,
+			Span: &[2]int{i, i + 1}, Ops: []rawPatch{{Patch{Pos: e.Pos, Ins: e.Ch}}}})
+	}
+	return raw
 }
 
 // Root is the folder with test data: ESPACE_TESTDATA, or else ../shared/data
@@ -96,41 +133,86 @@ func Root(dir string) string {
 	return filepath.Join(dir, "..", "shared", "data")
 }
 
-// Load reads all histories of a file.
+// Load reads all histories of a file: at least one.
 func Load(path string) ([]Trace, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	if bytes.HasPrefix(b, []byte{0x1f, 0x8b}) {
-		z, err := gzip.NewReader(bytes.NewReader(b))
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-		if b, err = io.ReadAll(z); err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
+	raw, err := parse(b)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	var out []Trace
-	for d := json.NewDecoder(bufio.NewReader(bytes.NewReader(b))); ; {
+	for i := range raw {
+		t, err := raw[i].trace()
+		if err != nil {
+			return nil, fmt.Errorf("%s: history %d: %w", path, i, err)
+		}
+		t.Name = fmt.Sprintf("%s/%d", filepath.Base(path), i)
+		out = append(out, t)
+	}
+	return out, nil
+}
+
+// parse takes a file apart, whatever its format.
+func parse(b []byte) (out []rawTrace, err error) {
+	if bytes.HasPrefix(b, []byte{0x1f, 0x8b}) {
+		if b, err = unzip(b); err != nil {
+			return nil, err
+		}
+	}
+	if trimmed := bytes.TrimSpace(b); bytes.HasPrefix(trimmed, []byte("[")) {
+		var cases []rawCase
+		if err := json.Unmarshal(trimmed, &cases); err != nil {
+			return nil, fmt.Errorf("%w: %w", ErrFormat, err)
+		}
+		for i := range cases {
+			out = append(out, cases[i].trace())
+		}
+	} else if out, err = parseLines(b); err != nil {
+		return nil, err
+	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("%w: no history in it", ErrFormat)
+	}
+	return out, nil
+}
+
+func unzip(b []byte) ([]byte, error) {
+	z, err := gzip.NewReader(bytes.NewReader(b))
+	if err == nil {
+		b, err = io.ReadAll(z)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("unpacking: %w", err)
+	}
+	return b, nil
+}
+
+func parseLines(b []byte) (out []rawTrace, err error) {
+	for d := json.NewDecoder(bytes.NewReader(b)); ; {
 		var raw rawTrace
 		if err := d.Decode(&raw); errors.Is(err, io.EOF) {
 			return out, nil
+		} else if errors.Is(err, ErrFormat) {
+			return nil, err
 		} else if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
+			return nil, fmt.Errorf("%w: history %d: %w", ErrFormat, len(out), err)
 		}
-		t, err := raw.trace()
-		if err != nil {
-			return nil, fmt.Errorf("%s: history %d: %w", path, len(out), err)
-		}
-		t.Name = fmt.Sprintf("%s/%d", filepath.Base(path), len(out))
-		out = append(out, t)
+		out = append(out, raw)
 	}
 }
 
 // trace gives every event its name.
 func (raw *rawTrace) trace() (Trace, error) {
-	t := Trace{End: raw.EndContent, Concurrent: raw.Kind == "concurrent"}
+	if raw.EndContent == nil && raw.Hist != nil {
+		return Trace{}, fmt.Errorf("%w: a causal graph without a text", ErrFormat)
+	}
+	if raw.EndContent == nil {
+		return Trace{}, fmt.Errorf("%w: it does not say in which text it ends", ErrFormat)
+	}
+	t := Trace{End: *raw.EndContent, Concurrent: raw.Kind == "concurrent"}
 	txns := raw.Txns
 	if raw.StartContent != "" {
 		start := rawTx{Patches: []rawPatch{{Patch{Ins: raw.StartContent}}}}
@@ -160,7 +242,13 @@ func (raw *rawTrace) trace() (Trace, error) {
 		if err != nil {
 			return t, fmt.Errorf("transaction %d: %w", i, err)
 		}
+		if c.events() > maxEvents-len(events) {
+			return t, fmt.Errorf("%w: more than %d events", ErrFormat, maxEvents)
+		}
 		n := uint32(c.events())
+		if s := tx.Span; s != nil && (s[0] != len(events) || s[1]-s[0] != int(n) || tx.SeqStart != c.First.Seq) {
+			return t, fmt.Errorf("%w: transaction %d has other events than it says", ErrFormat, i)
+		}
 		for k := range n {
 			events = append(events, Event{agent, c.First.Seq + k})
 		}
