@@ -1,12 +1,421 @@
 package merge
 
-// textCarried says where what a text starts with stood in the epoch before.
-type textCarried struct{}
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"sort"
+	"strings"
 
-func carriedOf(*TextDoc) textCarried { return textCarried{} }
+	"github.com/espace-git/espace-git/internal/wire"
+)
 
-// reissue gives a change of a text to its author's conflicts: the sealed text
-// does not say where it would stand.
-func (d *TextDoc) reissue(Document, reissuing, []byte) ([]byte, []string, bool) {
-	return nil, []string{"the text went on without this change"}, false
+// A change of a text that no cut covers is issued again by its author, against
+// the text of the open epoch. That has other names for the same code points: the
+// author looks up where they are. It is a local step, see reissue.go.
+
+// textCarried says where what a text starts with stood in the epoch before. It
+// is known to who sealed it, and kept in memory alone.
+type textCarried struct {
+	base   string       // with which the epoch before had started
+	runs   []TextCredit // names in the epoch before, in order
+	moved  []textMoved  // what was issued again since
+	places *textPlaces  // as made last
+}
+
+// textMoved says that n events from was on were issued again as those from is on.
+type textMoved struct {
+	was, is TextID
+	n       int
+}
+
+// textPlaces translates items of an old text to those of a new one.
+type textPlaces struct {
+	old    *TextDoc
+	events int         // of old
+	order  []textRange // items of old in their order, dead or alive
+	rank   []int32     // places in order, ascending by item
+	in     []textIn    // ascending by lv
+	// guessed: by comparing the texts, so that an item may be there under
+	// another name.
+	guessed bool
+}
+
+// textIn says that n items from lv on are those from id on in the new text.
+type textIn struct {
+	lv, n int32
+	id    TextID
+}
+
+func carriedOf(d *TextDoc) textCarried {
+	return textCarried{base: d.base.text, runs: d.text.Blame()}
+}
+
+// placesOf is the translation from an old text to d.
+func (d *TextDoc) placesOf(old *TextDoc) *textPlaces {
+	if p := d.carried.places; p != nil && p.old == old && p.events == old.text.Events() {
+		return p
+	}
+	p := &textPlaces{old: old, events: old.text.Events()}
+	tree := &old.text.whole().tree
+	for k := int32(0); k >= 0; k = tree.leaves[k].next {
+		l := &tree.leaves[k]
+		for _, s := range l.span[:l.n] {
+			p.rank = append(p.rank, int32(len(p.order)))
+			p.order = append(p.order, textRange{s.id, s.id + s.n})
+		}
+	}
+	slices.SortFunc(p.rank, func(a, b int32) int { return cmp.Compare(p.order[a].from, p.order[b].from) })
+	if !p.byName(d) {
+		p.in = nil
+		p.byText(d)
+	}
+	for _, m := range d.carried.moved {
+		if old.text.Has(TextID{m.was.Device, m.was.Seq + uint32(m.n-1)}) {
+			p.put(m)
+		}
+	}
+	d.carried.places = p
+	return p
+}
+
+// byName notes where the base of d stood, if that is known to be in the old text.
+func (p *textPlaces) byName(d *TextDoc) bool {
+	if d.carried.base == p.old.base.text && p.named(d.carried.runs, d.base.text) {
+		return true
+	}
+	if d.base.text != p.old.base.text {
+		return false
+	}
+	// No seal lies between, or one that changed nothing.
+	return p.named([]TextCredit{{TextID{}, d.base.len}}, d.base.text)
+}
+
+// named notes that the base stood where these events inserted it, if the old
+// text says so too.
+func (p *textPlaces) named(runs []TextCredit, base string) bool {
+	p.in = nil
+	t, at, rest := &p.old.text, 0, []byte(base)
+	for _, r := range runs {
+		if r.N > 0 && !t.Has(TextID{r.First.Device, r.First.Seq + uint32(r.N-1)}) {
+			return false
+		}
+		ok := true
+		t.lanes.each(r.First, int32(r.N), func(lv, n int32) {
+			text := t.inserted(textRange{lv, lv + n})
+			if ok = ok && len(text) <= len(rest) && text == string(rest[:len(text)]); ok {
+				p.in = append(p.in, textIn{lv, n, TextID{Seq: uint32(at)}})
+				at, rest = at+int(n), rest[len(text):]
+			}
+		})
+		if !ok {
+			return false
+		}
+	}
+	p.sort()
+	return len(rest) == 0
+}
+
+// byText compares the texts: first the living items with the base, then, between
+// what is the same, the dead ones too, since the base may have them. It is a guess.
+func (p *textPlaces) byText(d *TextDoc) {
+	p.guessed = true
+	w, base := p.old.text.whole(), []rune(d.base.text)
+	var all textItems
+	for _, r := range p.order {
+		all.add(r, p.old.text.inserted(r), w.tree.span(w.tree.find(r.from)).dead)
+	}
+	var living textItems
+	var at []int // of living in all
+	for i := range all.lv {
+		if !all.dead[i] {
+			at = append(at, i)
+			living.runes = append(living.runes, all.runes[i])
+		}
+	}
+	item, in := 0, 0 // what comes next
+	between := func(toItem, toIn int) {
+		for _, s := range sameRunes(all.runes[item:toItem], base[in:toIn]) {
+			for k := range s.n {
+				p.same(all.lv[item+s.a+k], in+s.b+k)
+			}
+		}
+	}
+	for _, s := range sameRunes(living.runes, base) {
+		for k := range s.n {
+			between(at[s.a+k], s.b+k)
+			p.same(all.lv[at[s.a+k]], s.b+k)
+			item, in = at[s.a+k]+1, s.b+k+1
+		}
+	}
+	between(len(all.lv), len(base))
+	p.sort()
+}
+
+// same notes that an item is one of the base.
+func (p *textPlaces) same(lv int32, in int) {
+	id := TextID{Seq: uint32(in)}
+	if n := len(p.in); n > 0 && p.in[n-1].end() == lv && p.in[n-1].next() == id {
+		p.in[n-1].n++
+		return
+	}
+	p.in = append(p.in, textIn{lv, 1, id})
+}
+
+// textItems are items one by one.
+type textItems struct {
+	lv    []int32
+	runes []rune
+	dead  []bool
+}
+
+func (t *textItems) add(r textRange, text string, dead bool) {
+	for _, c := range text {
+		t.lv, t.runes, t.dead = append(t.lv, r.from), append(t.runes, c), append(t.dead, dead)
+		r.from++
+	}
+}
+
+// each visits n events of a device by their local numbers, in runs.
+func (t *textLanes) each(first TextID, n int32, visit func(lv, n int32)) {
+	for seq := int32(first.Seq); n > 0; {
+		lv := t.find(TextID{first.Device, uint32(seq)})
+		k, o := n, t.owner(lv)
+		if o+1 < len(t.owners) {
+			k = min(n, t.owners[o+1].lv-lv)
+		}
+		visit(lv, k)
+		seq, n = seq+k, n-k
+	}
+}
+
+func (p *textPlaces) sort() {
+	slices.SortFunc(p.in, func(a, b textIn) int { return cmp.Compare(a.lv, b.lv) })
+}
+
+// put notes what was issued again.
+func (p *textPlaces) put(m textMoved) {
+	is := m.is
+	p.old.text.lanes.each(m.was, int32(m.n), func(lv, n int32) {
+		i := sort.Search(len(p.in), func(i int) bool { return p.in[i].lv > lv })
+		if i > 0 && p.in[i-1].end() == lv && p.in[i-1].next() == is {
+			p.in[i-1].n += n
+		} else {
+			p.in = slices.Insert(p.in, i, textIn{lv, n, is})
+		}
+		is.Seq += uint32(n)
+	})
+}
+
+func (in *textIn) end() int32   { return in.lv + in.n }
+func (in *textIn) next() TextID { return TextID{in.id.Device, in.id.Seq + uint32(in.n)} }
+
+// last is the last item of a range that the new text has, as it is called there,
+// with the end of what it has, and how many before it are called in a row.
+func (p *textPlaces) last(r textRange) (id TextID, end, n int32, ok bool) {
+	i := sort.Search(len(p.in), func(i int) bool { return p.in[i].lv >= r.to }) - 1
+	if i < 0 || p.in[i].end() <= r.from {
+		return TextID{}, 0, 0, false
+	}
+	in := &p.in[i]
+	end = min(in.end(), r.to)
+	id = in.id
+	id.Seq += uint32(end - 1 - in.lv)
+	return id, end, end - max(in.lv, r.from), true
+}
+
+// behind is the position behind the nearest living item that stands left of an
+// item of the old text, in that.
+func (d *TextDoc) behind(p *textPlaces, lv int32) int {
+	i := sort.Search(len(p.rank), func(i int) bool { return p.order[p.rank[i]].from > lv }) - 1
+	r := textRange{p.order[p.rank[i]].from, lv}
+	tree := &d.text.whole().tree
+	for k := p.rank[i]; ; r = p.order[k] {
+		for r.from < r.to {
+			id, end, n, ok := p.last(r)
+			if !ok {
+				break
+			}
+			at := tree.find(d.text.lanes.find(id))
+			if !tree.span(at).dead {
+				return int(tree.effect(at)) + 1
+			}
+			r.to = end - min(n, at.off+1)
+		}
+		if k--; k < 0 {
+			return 0
+		}
+	}
+}
+
+// Follow gives the anchor in d, which a seal left, for one in the old text of the
+// epoch before: at the same code point, or where that would be.
+func (d *TextDoc) Follow(old *TextDoc, a TextAnchor) (TextAnchor, error) {
+	if _, err := old.Position(a); err != nil || a.Edge {
+		return a, err
+	}
+	p, lv := d.placesOf(old), old.text.lanes.find(a.At)
+	d.text.Merge(nil)
+	if id, _, _, ok := p.last(textRange{lv, lv + 1}); ok {
+		return TextAnchor{Side: a.Side, At: id}, nil
+	}
+	return d.Anchor(d.behind(p, lv), a.Side)
+}
+
+// textAgain is a change on its way to another text.
+type textAgain struct {
+	from, to *TextDoc
+	places   *textPlaces
+	author   wire.DeviceID
+	ops      []TextOp
+	missed   []string // what was not found to be deleted, though it may be there
+}
+
+// reissue is ReissueChange: what was inserted goes, in one piece, behind the
+// nearest code point on its left that lives in onto; what was deleted
+// is deleted as far as it is there.
+func (d *TextDoc) reissue(onto Document, r reissuing, change []byte) ([]byte, []string, bool) {
+	to := onto.(*TextDoc)
+	c, err := openTextChange(r.author, change)
+	if err != nil {
+		return nil, []string{err.Error()}, false
+	}
+	inserts, deletes := c.events()
+	d.text.Merge(nil)
+	to.text.Merge(nil)
+	if int64(c.First.Seq)+inserts+deletes > int64(d.text.lanes.next(r.author)) {
+		return nil, []string{"what it changes was not in the text"}, false
+	}
+	out := &TextChange{First: to.text.Next(r.author), Parents: to.Version()}
+	if !to.room(r.author, c) || int64(out.First.Seq)+inserts+deletes > MaxTextEvents {
+		return nil, []string{ErrTextFull.Error()}, false
+	}
+	g := textAgain{from: d, to: to, places: to.placesOf(d), author: r.author}
+	if err := g.run(c); err != nil {
+		return nil, []string{err.Error()}, false
+	}
+	lost := g.lost()
+	if out.Ops = g.ops; len(out.Ops) == 0 {
+		return nil, lost, false
+	}
+	to.took(out, minuteOf(r.again))
+	again, err := ChangeCell(EncodeTextChange(out))
+	if err != nil {
+		return nil, []string{err.Error()}, false
+	}
+	return again, lost, true
+}
+
+// lost tells what was not deleted and may still be there.
+func (g *textAgain) lost() []string {
+	if len(g.missed) == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("deleting %.64q: the text went on, and it was not found there", strings.Join(g.missed, ""))}
+}
+
+// took notes a change whose events the text has already.
+func (d *TextDoc) took(c *TextChange, minute uint64) {
+	d.claim(c)
+	inserts, deletes := c.events()
+	d.note(d.author(c.First.Device), c.First.Seq, inserts, deletes, minute)
+}
+
+func (g *textAgain) run(c *TextChange) error {
+	at := c.First
+	for i := range c.Ops {
+		op := &c.Ops[i]
+		if err := g.delete(at, int32(op.Del)); err != nil {
+			return err
+		}
+		at.Seq += uint32(op.Del)
+		if op.Text == "" {
+			continue
+		}
+		if err := g.insert(at, op.Text); err != nil {
+			return err
+		}
+		at.Seq += uint32(runes(op.Text))
+	}
+	return nil
+}
+
+// edit changes the new text.
+func (g *textAgain) edit(pos, del int, s string) error {
+	if err := g.to.text.Edit(g.author, pos, del, s); err != nil {
+		return fmt.Errorf("issuing a change again: %w", err)
+	}
+	g.ops = appendTextOp(g.ops, TextOp{Pos: pos, Del: del, Text: s})
+	return nil
+}
+
+func (g *textAgain) insert(first TextID, s string) error {
+	lv := g.from.text.lanes.find(first)
+	if value, _ := g.from.text.whole().tree.ids.get(lv); value < 0 {
+		return nil // void
+	}
+	pos := g.to.behind(g.places, lv)
+	m := textMoved{first, g.to.text.Next(g.author), runes(s)}
+	if err := g.edit(pos, 0, s); err != nil {
+		return err
+	}
+	g.to.carried.moved = append(g.to.carried.moved, m)
+	g.places.put(m)
+	return nil
+}
+
+// delete deletes what n events deleted.
+func (g *textAgain) delete(first TextID, n int32) (err error) {
+	if n == 0 {
+		return nil
+	}
+	w := g.from.text.whole()
+	g.from.text.lanes.each(first, n, func(lv, n int32) {
+		for stop := lv + n; lv < stop && err == nil; {
+			value, _ := w.tree.ids.get(lv)
+			if value >= 0 { // not the events of this change
+				lv++
+				continue
+			}
+			t := w.targets[^value]
+			k := min(stop, t.lv+t.n) - lv
+			if t.item != textNothing {
+				item := t.item + (lv-t.lv)*t.step
+				if t.step < 0 {
+					item -= k - 1
+				}
+				err = g.deleteItems(textRange{item, item + k})
+			}
+			lv += k
+		}
+	})
+	return err
+}
+
+// deleteItems deletes what is there of a range of items, the last first.
+func (g *textAgain) deleteItems(r textRange) error {
+	for r.from < r.to {
+		id, end, n, ok := g.places.last(r)
+		if !ok {
+			g.miss(r)
+			return nil
+		}
+		g.miss(textRange{end, r.to})
+		tree := &g.to.text.whole().tree
+		at := tree.find(g.to.text.lanes.find(id))
+		k := min(n, at.off+1)
+		if at.off -= k - 1; !tree.span(at).dead {
+			if err := g.edit(int(tree.effect(at)), int(k), ""); err != nil {
+				return err
+			}
+		}
+		r.to = end - k
+	}
+	return nil
+}
+
+func (g *textAgain) miss(r textRange) {
+	if g.places.guessed && r.from < r.to {
+		g.missed = append(g.missed, g.from.text.inserted(r))
+	}
 }

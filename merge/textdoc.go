@@ -130,12 +130,17 @@ func (d *TextDoc) take(a *textAuthor, c *TextChange, minute uint64) (missing Tex
 	if err := d.text.Add(&full); err != nil {
 		return TextID{}, err
 	}
+	d.note(a, c.First.Seq, inserts, deletes, minute)
+	return TextID{}, nil
+}
+
+// note counts the events of an author that have effect now.
+func (d *TextDoc) note(a *textAuthor, first uint32, inserts, deletes int64, minute uint64) {
 	d.size += inserts
 	a.deleted += deletes
 	if n := len(a.times); n == 0 || a.times[n-1].minute != minute {
-		a.times = append(a.times, textTime{c.First.Seq, minute})
+		a.times = append(a.times, textTime{first, minute})
 	}
-	return TextID{}, nil
 }
 
 // parents are those that a change names, and what every change has in its past:

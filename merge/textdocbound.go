@@ -80,6 +80,9 @@ func (d *TextDoc) past(parents []TextID) int64 {
 
 // inserts counts the events of a range that insert.
 func (l *textLog) inserts(r textRange) (n int32) {
+	if r.from >= r.to {
+		return 0
+	}
 	for i := l.at(r.from); r.from < r.to; i++ {
 		stop := min(r.to, l.stop(i))
 		if l.runs[i].kind == textInsert {

@@ -256,6 +256,7 @@ func (d *TextDoc) loadEvents(saved []byte) error {
 			return fmt.Errorf("%w: events without an author", wire.ErrMalformed)
 		}
 	}
+	t.Forget() // what it keeps points into t
 	d.text, d.size = *t, int64(t.log.inserts(textRange{0, t.log.end}))
 	return nil
 }
