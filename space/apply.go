@@ -45,7 +45,10 @@ func (r *round) applyAll(ctx context.Context) error {
 			}
 		}
 	}
-	return nil
+	if r.stale {
+		return nil // when the view was made anew
+	}
+	return r.layWaiting()
 }
 
 func (r *round) applyLane(ctx context.Context, l *lane) (n int, err error) {

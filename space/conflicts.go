@@ -2,6 +2,7 @@ package space
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -29,7 +30,7 @@ func (r *round) giveUp(u *unsealedTx, reason string, dropped ...merge.Dropped) e
 	if err := r.saveConflict(u, conflict{Whole: true, Reason: reason}, dropped); err != nil {
 		return err
 	}
-	if err := r.v.Delete(bucketParked, u.row.ID[:]); err != nil {
+	if err := errors.Join(r.v.Delete(bucketParked, u.row.ID[:]), forgetDocuments(r.v, u.row.ID)); err != nil {
 		return err
 	}
 	r.warn("a write of this device could not be issued again: %s (`espace-git conflicts`)", reason)
@@ -79,8 +80,10 @@ type ConflictValue struct {
 	Table  string `json:"table"`
 	Row    string `json:"row"`
 	Column string `json:"column"` // empty: the row itself
-	Value  any    `json:"value"`
-	Op     string `json:"op"` // insert, update, delete
+	Value  any    `json:"value"`  // of an edit: what it would have put into the document
+	Op     string `json:"op"`     // insert, update, delete, edit
+	// Words say what else an edit would have done, and why it could not.
+	Words string `json:"words,omitempty"`
 }
 
 // Conflicts lists what could not be issued again, with its values, until Dismiss.
@@ -118,7 +121,7 @@ func (r *round) conflict(id, stored []byte) (Conflict, error) {
 	sc, _ := r.v.Schema()
 	if c.Whole {
 		for i := range tx.Ops {
-			out.Values = append(out.Values, opValues(sc, &tx.Ops[i])...)
+			out.Values = append(out.Values, opValues(sc, r.me.Device, &tx.Ops[i])...)
 		}
 	}
 	for _, b := range c.lost(tx) {
@@ -126,22 +129,36 @@ func (r *round) conflict(id, stored []byte) (Conflict, error) {
 		if err != nil {
 			return out, fmt.Errorf("local store: conflicts: %w", err)
 		}
-		out.Values = append(out.Values, namedValue(sc, merge.Update, d.Table, d.Row, merge.Cell{Column: d.Column, Value: d.Value}))
+		out.Values = append(out.Values, droppedValue(sc, r.me.Device, d))
 	}
 	return out, nil
 }
 
-func opValues(sc *schema.Schema, op *merge.Op) (out []ConflictValue) {
-	if len(op.Cells) == 0 {
-		return []ConflictValue{namedValue(sc, op.Kind, op.Table, op.Row, merge.Cell{})}
+// droppedValue is one value that was lost; of an edit, with what became of it.
+func droppedValue(sc *schema.Schema, author wire.DeviceID, d *merge.Dropped) ConflictValue {
+	kind := merge.Update
+	if documentIn(sc, d.Table, d.Column) != 0 {
+		kind = merge.Edit
 	}
-	for _, c := range op.Cells {
-		out = append(out, namedValue(sc, op.Kind, op.Table, op.Row, c))
+	out := namedValue(sc, author, kind, d.Table, d.Row, merge.Cell{Column: d.Column, Value: d.Value})
+	if kind == merge.Edit {
+		out.Words = d.Reason
 	}
 	return out
 }
 
-func namedValue(sc *schema.Schema, kind merge.Kind, table uint32, row merge.RowID, c merge.Cell) ConflictValue {
+// opValues are what an operation of a device would write.
+func opValues(sc *schema.Schema, author wire.DeviceID, op *merge.Op) (out []ConflictValue) {
+	if len(op.Cells) == 0 {
+		return []ConflictValue{namedValue(sc, author, op.Kind, op.Table, op.Row, merge.Cell{})}
+	}
+	for _, c := range op.Cells {
+		out = append(out, namedValue(sc, author, op.Kind, op.Table, op.Row, c))
+	}
+	return out
+}
+
+func namedValue(sc *schema.Schema, author wire.DeviceID, kind merge.Kind, table uint32, row merge.RowID, c merge.Cell) ConflictValue {
 	out := ConflictValue{Table: fmt.Sprint(table), Row: schema.FormatID(row), Op: kind.String()}
 	if c.Column == 0 {
 		return out
@@ -159,9 +176,15 @@ func namedValue(sc *schema.Schema, kind merge.Kind, table uint32, row merge.RowI
 		return out
 	}
 	out.Table = tableWords(t)
-	if col, ok := t.ColumnByNumber(c.Column); ok {
-		out.Column, out.Value = col.Name, schema.Show(col, value)
+	col, ok := t.ColumnByNumber(c.Column)
+	if !ok {
+		return out
 	}
+	if out.Column = col.Name; kind == merge.Edit {
+		out.Value, out.Words = editValue(merge.DocumentType(col.Type), author, c.Value)
+		return out
+	}
+	out.Value = schema.Show(col, value)
 	return out
 }
 
@@ -200,19 +223,21 @@ func (s *Space) Retry(ctx context.Context, id string) (Receipt, error) {
 			}
 			return err
 		}
-		ops, err := c.ops()
+		sc, _ := tx.v.Schema()
+		ops, err := c.ops(sc)
 		if err != nil {
 			return err
 		}
-		if err := tx.redo(ops); err != nil {
+		if err := tx.redo(tx.me.Device, ops); err != nil {
 			return fmt.Errorf("trying %s again: %w", id, err)
 		}
 		return tx.v.Delete(bucketConflict, key[:])
 	})
 }
 
-// ops are the operations that had no effect.
-func (c *conflict) ops() (out []merge.Op, err error) {
+// ops are the operations that had no effect. What a document that took the rest of a
+// change did not take, it would not take again.
+func (c *conflict) ops(sc *schema.Schema) (out []merge.Op, err error) {
 	tx, err := merge.DecodeTransaction(c.Tx)
 	if err != nil {
 		return nil, err
@@ -224,6 +249,9 @@ func (c *conflict) ops() (out []merge.Op, err error) {
 		d, err := merge.DecodeDropped(b)
 		if err != nil {
 			return nil, err
+		}
+		if documentIn(sc, d.Table, d.Column) != 0 {
+			continue
 		}
 		out = append(out, merge.Op{Kind: merge.Update, Table: d.Table, Row: d.Row, Cells: []merge.Cell{{Column: d.Column, Value: d.Value}}})
 	}

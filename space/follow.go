@@ -258,6 +258,9 @@ func (f *following) cross(ctx context.Context) error {
 	if err := r.applyAll(ctx); err != nil {
 		return err
 	}
+	if err := r.layWaiting(); err != nil {
+		return err
+	}
 	before, err := r.usedNumbers()
 	if err != nil {
 		return err

@@ -195,6 +195,7 @@ func (r *round) keepNeeds() error {
 	if err != nil {
 		return err
 	}
+	docs := oldDocuments{}
 	for _, row := range rows {
 		if row.Ordered {
 			continue
@@ -203,7 +204,10 @@ func (r *round) keepNeeds() error {
 		if u.tx, err = merge.DecodeTransaction(row.Tx); err != nil {
 			return fmt.Errorf("local store: journal: %w", err)
 		}
-		if u.needs, err = r.needsOf(u); err != nil {
+		if err := r.lookAround(u, docs); err != nil {
+			return err
+		}
+		if err := u.docs.save(r.v, row.ID, u.tx); err != nil {
 			return err
 		}
 		if err := putValue(r.v, bucketMoved, row.ID[:], parked{Needs: u.needs}); err != nil {
@@ -272,6 +276,12 @@ func (r *round) takeUp() error {
 			return err
 		}
 		u.needs = p.Needs
+		if u.docs, err = savedDocuments(r.v, row.ID); err != nil {
+			return err
+		}
+		if err := forgetDocuments(r.v, row.ID); err != nil {
+			return err
+		}
 		own = append(own, u)
 	}
 	if err := clearBucket(r.v, bucketMoved, nil); err != nil {

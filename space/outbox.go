@@ -1,6 +1,7 @@
 package space
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"path"
@@ -251,32 +252,44 @@ func (r *round) newSettling(l *lane) (*settling, error) {
 // lane turned out to be longer (a backup was restored, an own device's copy came
 // back) it gets new ones, above, and what was written after it is told.
 func (st *settling) settle(row view.JournalRow) (*merge.Transaction, error) {
-	tx, err := merge.DecodeTransaction(row.Tx)
-	if err != nil {
-		return nil, fmt.Errorf("local store: journal: %w", err)
+	tx, moved, err := st.number(row)
+	if err != nil || !moved {
+		return tx, err
+	}
+	if err := st.r.v.Withdraw(st.r.me.Device, row.Number); err != nil {
+		return nil, err
+	}
+	return tx, st.store(row, tx)
+}
+
+// number is a transaction of the journal with the number and time that it is signed
+// with; moved says that they are new.
+func (st *settling) number(row view.JournalRow) (tx *merge.Transaction, moved bool, err error) {
+	if tx, err = merge.DecodeTransaction(row.Tx); err != nil {
+		return nil, false, fmt.Errorf("local store: journal: %w", err)
 	}
 	if tx.Marked() && merge.NumberCounts(tx.Number, st.sealed, st.used) {
-		return tx, nil
+		return tx, false, nil
 	}
 	if tx.Number > st.last && len(st.moved) == 0 {
 		st.last = tx.Number
-		return tx, nil
+		return tx, false, nil
 	}
 	r, old := st.r, tx.Stamp(st.r.me.Device)
 	r.clock.Number = max(r.clock.Number, st.last)
 	t, err := r.clock.tick(r.now, r.me.Opening)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
 	if !tx.Marked() { // what is issued again keeps the times that it had
 		tx.Time = t
 	}
 	tx.Number, st.last = r.clock.Number, r.clock.Number
 	for _, m := range st.moved {
-		tx.Resaw(m.old, m.settled)
+		resettle(r.v, tx, m)
 	}
 	st.moved = append(st.moved, restamp{old, tx.Stamp(r.me.Device)})
-	return tx, st.store(row, tx)
+	return tx, true, nil
 }
 
 func (st *settling) store(row view.JournalRow, tx *merge.Transaction) (err error) {
@@ -311,19 +324,30 @@ func (r *round) ownCame(tx *merge.Transaction, refused string) (done bool, err e
 	r.clock.Number = max(r.clock.Number, tx.Number)
 	switch {
 	case errors.Is(err, view.ErrNotFound):
-		return false, r.adopt(tx)
+		return false, errors.Join(r.setWaitingBack(), r.adopt(tx))
 	case err != nil:
 		return false, err
 	case refused != "" && (row.State == view.Pushed || row.State == view.Witnessed || row.State == view.Sealed):
 		return true, nil // it came twice, and counts once
 	case refused != "":
-		// It took effect here when it was written, and nowhere else.
+		// It took effect here when it was written, and nowhere else. What waits may
+		// build on it.
+		if err := r.setWaitingBack(); err != nil {
+			return false, err
+		}
 		r.stale = true
 		r.res.Refused++
 		return true, r.ownRefused(row, tx, refused)
 	}
-	if row.Number != tx.Number || row.Time != tx.Time {
+	if came, err := merge.EncodeTransaction(tx); err != nil || !bytes.Equal(came, row.Tx) {
 		// It was given another number since: what stands on the host counts.
+		if err := errors.Join(err, r.setWaitingBack(), r.v.Withdraw(r.me.Device, row.Number)); err != nil {
+			return false, err
+		}
+		row.Number, row.Time, row.Tx = tx.Number, tx.Time, came
+		if err := r.v.SetJournal(row); err != nil {
+			return false, err
+		}
 		if _, err := r.v.Apply(r.me.Device, r.me.Member, tx.Stamp(r.me.Device), tx.Ops); err != nil {
 			return false, err
 		}

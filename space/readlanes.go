@@ -122,6 +122,9 @@ func (r *round) settled(ctx context.Context) error {
 	if err := r.s.rebuild(ctx, r.v); err != nil {
 		return err
 	}
+	if err := r.layWaiting(); err != nil {
+		return err
+	}
 	return r.clockBack()
 }
 

@@ -3,6 +3,7 @@ package space
 import (
 	"fmt"
 
+	"github.com/espace-git/espace-git/internal/wire"
 	"github.com/espace-git/espace-git/merge"
 	"github.com/espace-git/espace-git/schema"
 )
@@ -11,7 +12,7 @@ import (
 // of a conflict that is tried again, or of a write that is adopted. What is there
 // already gets the values; what is gone can't, and is named; to delete what is gone
 // is done already.
-func (tx *Tx) redo(ops []merge.Op) error {
+func (tx *Tx) redo(author wire.DeviceID, ops []merge.Op) error {
 	made := map[merge.RowID]bool{}
 	for i := range ops {
 		if ops[i].Kind == merge.Insert {
@@ -19,6 +20,12 @@ func (tx *Tx) redo(ops []merge.Op) error {
 		}
 	}
 	for _, op := range ops {
+		if op.Kind == merge.Edit {
+			if err := tx.redoEdit(author, op); err != nil {
+				return err
+			}
+			continue
+		}
 		again, ok, err := tx.redoOp(op, made)
 		if err != nil {
 			return err
@@ -65,6 +72,20 @@ func (tx *Tx) redoOp(op merge.Op, made map[merge.RowID]bool) (merge.Op, bool, er
 		return op, false, notFound("row %s of table %q is gone", schema.FormatID(op.Row), t.Name)
 	}
 	return op, true, nil
+}
+
+// redoEdit changes the documents of a row as they are now.
+func (tx *Tx) redoEdit(author wire.DeviceID, op merge.Op) error {
+	for _, c := range op.Cells {
+		at, ok := placeOf(tx.v, op.Table, op.Row, c.Column)
+		if !ok {
+			return notFound("column #%d of table #%d is no document any more", c.Column, op.Table)
+		}
+		if err := tx.again(at, author, c.Value); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // shows refuses to acknowledge an insert that has no effect: a delete in this epoch

@@ -18,7 +18,8 @@ import (
 type unsealedTx struct {
 	row   view.JournalRow
 	tx    *merge.Transaction
-	needs []merge.TxRef // transactions that made the rows it stands on
+	needs []merge.TxRef // transactions that made what it stands on
+	docs  oldDocuments  // what it edits, as it was
 }
 
 // parked is what is kept of a transaction that waits for another.
@@ -43,6 +44,7 @@ func (f *following) unsealedOwn() (out []*unsealedTx, err error) {
 	if err != nil {
 		return nil, err
 	}
+	docs := oldDocuments{}
 	for _, row := range rows {
 		if row.Ordered {
 			continue // endOrder's
@@ -54,13 +56,31 @@ func (f *following) unsealedOwn() (out []*unsealedTx, err error) {
 		if u.tx, err = merge.DecodeTransaction(row.Tx); err != nil {
 			return nil, fmt.Errorf("local store: journal: %w", err)
 		}
-		if u.needs, err = r.needsOf(u); err != nil {
+		if err := r.lookAround(u, docs); err != nil {
 			return nil, err
 		}
 		out = append(out, u)
 	}
 	slices.SortStableFunc(out, func(a, b *unsealedTx) int { return int(int64(a.row.Number) - int64(b.row.Number)) })
 	return out, nil
+}
+
+// lookAround notes what a transaction stands on. What is parked was looked at when it
+// began to wait; docs are what the others edit, as it is now.
+func (r *round) lookAround(u *unsealedTx, docs oldDocuments) (err error) {
+	_, waits, err := r.v.Get(bucketParked, u.row.ID[:])
+	if err != nil {
+		return err
+	}
+	if u.needs, err = r.needsOf(u); err != nil {
+		return err
+	}
+	if waits {
+		u.docs, err = savedDocuments(r.v, u.row.ID)
+		return err
+	}
+	u.docs = docs
+	return docs.add(r.v, u.tx)
 }
 
 func (r *round) needsOf(u *unsealedTx) ([]merge.TxRef, error) {
@@ -73,26 +93,6 @@ func (r *round) needsOf(u *unsealedTx) ([]merge.TxRef, error) {
 	// Its own place in the numbers decides, whatever the view calls it.
 	needs = slices.DeleteFunc(needs, func(n merge.TxRef) bool { return n.Device == r.me.Device && n.Number == u.row.Number })
 	return needs, rows.err
-}
-
-// shownRows are the rows of the view as merge looks at them.
-type shownRows struct {
-	v   *view.Tx
-	err error
-}
-
-func (s *shownRows) Row(table uint32, row merge.RowID) (merge.RowState, bool) {
-	st, ok, err := s.v.Live(table, row)
-	s.err = errors.Join(s.err, err)
-	return st, ok
-}
-
-func (s *shownRows) Refers(table, column uint32) (uint32, bool) { return s.v.Cascades(table, column) }
-
-func (s *shownRows) Document(table, column uint32) (merge.DocumentType, bool) { return 0, false }
-
-func (s *shownRows) Documents(table uint32, row merge.RowID, column uint32) (old, onto merge.Document, ok bool) {
-	return nil, nil, false
 }
 
 // sealReceipts raises what the cut covers to sealed, for good. What it does not
@@ -224,7 +224,7 @@ func (r *round) reissue(own []*unsealedTx) error {
 	if len(own) == 0 {
 		return nil
 	}
-	ri := &reissuing{r: r, again: map[uint64]bool{}, given: map[uint64]string{}}
+	ri := &reissuing{r: r, again: map[uint64]bool{}, onto: oldDocuments{}}
 	var err error
 	if ri.seen, err = currentSeen(r.v, r.me.Ledger); err != nil {
 		return err
@@ -240,8 +240,8 @@ func (r *round) reissue(own []*unsealedTx) error {
 type reissuing struct {
 	r     *round
 	seen  uint64
-	again map[uint64]bool   // numbers that have effect again
-	given map[uint64]string // numbers that went to conflicts
+	again map[uint64]bool // numbers that have effect again
+	onto  oldDocuments    // documents with what was issued again
 }
 
 func (ri *reissuing) one(u *unsealedTx) error {
@@ -263,9 +263,12 @@ func (ri *reissuing) one(u *unsealedTx) error {
 		if err := putValue(r.v, bucketParked, u.row.ID[:], p); err != nil {
 			return err
 		}
+		if err := u.docs.save(r.v, u.row.ID, u.tx); err != nil {
+			return err
+		}
 		return r.setOwn(u, view.Parked, wait)
 	}
-	done, err := r.issue(u, ri.seen)
+	done, err := r.issue(u, ri.seen, ri.onto)
 	ri.again[u.row.Number] = done
 	return err
 }
@@ -303,16 +306,17 @@ func (r *round) waitsFor(needs []merge.TxRef, again map[uint64]bool) (wait, neve
 }
 
 // issue puts a transaction back into the journal and the view, marked; false if it
-// went to conflicts.
-func (r *round) issue(u *unsealedTx, seen uint64) (done bool, err error) {
-	rows := &shownRows{v: r.v}
+// went to conflicts. onto are documents with what was issued again before.
+func (r *round) issue(u *unsealedTx, seen uint64, onto oldDocuments) (done bool, err error) {
+	rows := &shownRows{v: r.v, old: u.docs, onto: onto}
 	again, dropped, verdict := merge.Reissue(u.tx, r.me.Device, r.me.Opening, rows)
 	if rows.err != nil {
 		return false, rows.err
 	}
-	if err := r.v.Delete(bucketParked, u.row.ID[:]); err != nil {
+	if err := errors.Join(r.v.Delete(bucketParked, u.row.ID[:]), forgetDocuments(r.v, u.row.ID)); err != nil {
 		return false, err
 	}
+	dropped = slices.DeleteFunc(dropped, sameForAll)
 	switch verdict {
 	case merge.Conflict:
 		return false, r.giveUp(u, whyDropped(dropped), dropped...)
@@ -335,6 +339,7 @@ func (r *round) issue(u *unsealedTx, seen uint64) (done bool, err error) {
 	_, err = r.v.Apply(r.me.Device, r.me.Member, again.Stamp(r.me.Device), again.Ops)
 	var invalid *view.InvalidError
 	if errors.As(err, &invalid) {
+		clear(onto) // they have its changes
 		return false, r.giveUp(u, "the schema does not take it any more: "+invalid.Error())
 	}
 	return err == nil, errors.Join(err, r.v.SetLogState(r.me.Device, row.Number, row.Number, view.Local, ""))
@@ -360,10 +365,13 @@ func (r *round) unpark() error {
 		if u.tx, err = merge.DecodeTransaction(row.Tx); err != nil {
 			return fmt.Errorf("local store: journal: %w", err)
 		}
+		if u.docs, err = savedDocuments(r.v, row.ID); err != nil {
+			return err
+		}
 		own = append(own, u)
 	}
 	slices.SortStableFunc(own, func(a, b *unsealedTx) int { return int(int64(a.row.Number) - int64(b.row.Number)) })
-	again := map[uint64]bool{}
+	again, onto := map[uint64]bool{}, oldDocuments{}
 	for _, u := range own {
 		wait, never, err := r.waitsFor(u.needs, again)
 		if err == nil && wait != "" && never != "" && !again[u.row.Number] {
@@ -371,7 +379,7 @@ func (r *round) unpark() error {
 		} else if err == nil && wait == "" {
 			var seen uint64
 			if seen, err = currentSeen(r.v, r.me.Ledger); err == nil {
-				again[u.row.Number], err = r.issue(u, seen)
+				again[u.row.Number], err = r.issue(u, seen, onto)
 			}
 		}
 		if err != nil {

@@ -47,6 +47,7 @@ type round struct {
 	split    bool                     // the ledger has two branches and neither was verified before
 	ownShort uint64                   // how long others saw the own lane, if longer than the host shows
 	history  *history                 // what is read from the beginning, in a transaction that is taken back
+	back     *setBack                 // own transactions that wait, and are not in the documents just now
 	stale    bool                     // the view holds what has no effect: it is made anew
 	hidden   string                   // why nothing is pushed: the host hides the ledger
 	done     int                      // entries applied, of total

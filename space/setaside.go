@@ -271,7 +271,7 @@ func (r *round) showAside(key, stored []byte) (SetAside, error) {
 	out.Time = time.UnixMilli(merge.Millis(max(tx.Before, tx.Time))).UTC()
 	sc, _ := r.v.Schema()
 	for i := range tx.Ops {
-		out.Values = append(out.Values, opValues(sc, &tx.Ops[i])...)
+		out.Values = append(out.Values, opValues(sc, a.Device, &tx.Ops[i])...)
 	}
 	return out, nil
 }
@@ -296,7 +296,7 @@ func (s *Space) Adopt(ctx context.Context, id string) (Receipt, error) {
 		if err != nil {
 			return fmt.Errorf("local store: set aside: %w", err)
 		}
-		if err := tx.redo(theirs.Ops); err != nil {
+		if err := tx.redo(a.Device, theirs.Ops); err != nil {
 			return fmt.Errorf("adopting %s: %w", id, err)
 		}
 		tx.action = adoptAction

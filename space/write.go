@@ -48,6 +48,8 @@ type Tx struct {
 	id      [16]byte // of what it is made of; zero: a random one
 	ordered bool     // it writes ordered tables, and no others
 	first   string   // the table that it wrote first
+
+	indexes map[docKey]uint32 // how many names it has used in a document
 }
 
 // reference is what a write says that a row refers to.
@@ -136,11 +138,18 @@ func (tx *Tx) Insert(table string, row Row) (string, error) {
 			return "", cmp.Or(err, join(ErrConflict, fmt.Errorf("there is a row %s in table %q already", id, table)))
 		}
 	}
-	cells, err := tx.cells(t, row, true)
+	values, first, err := t.Split(row)
+	if err != nil {
+		return "", join(ErrUsage, plainly(err))
+	}
+	cells, err := tx.cells(t, values, true)
 	if err != nil {
 		return "", err
 	}
-	return id.String(), tx.apply(merge.Op{Kind: merge.Insert, Table: t.Number, Row: id, Cells: cells})
+	if err := tx.apply(merge.Op{Kind: merge.Insert, Table: t.Number, Row: id, Cells: cells}); err != nil {
+		return "", err
+	}
+	return id.String(), tx.firstDocuments(t, merge.RowID(id), first)
 }
 
 // Update changes the named columns of a row that exists.
@@ -235,7 +244,11 @@ func (tx *Tx) cells(t *schema.Table, row Row, insert bool) ([]merge.Cell, error)
 		if name == "id" {
 			continue
 		}
-		if c, ok := t.Column(name); ok && c.Type == schema.Member {
+		c, ok := t.Column(name)
+		if ok && c.Type.Document() {
+			return nil, usage("%s.%s is a %s, which several people change at once: not by whole values, but with `espace-git %[3]s`", t.Name, c.Name, c.Type)
+		}
+		if ok && c.Type == schema.Member {
 			var err error
 			if v, err = memberID(tx.v, v); err != nil {
 				return nil, err
@@ -311,7 +324,7 @@ func (tx *Tx) apply(op merge.Op) error {
 	if err := tx.chooseWay(&op); err != nil {
 		return err
 	}
-	if _, err := tx.v.Apply(tx.me.Device, tx.me.Member, tx.stamp, []merge.Op{op}); err != nil {
+	if _, err := tx.v.ApplyFrom(len(tx.ops), tx.me.Device, tx.me.Member, tx.stamp, []merge.Op{op}); err != nil {
 		return err
 	}
 	tx.ops = append(tx.ops, op)

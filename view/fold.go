@@ -41,6 +41,12 @@ type folder struct{ effects Effects }
 // with the settled stamp alone, if the stamp did not get smaller and no other
 // transaction could come between.
 func (tx *Tx) Apply(author wire.DeviceID, member wire.MemberID, stamp merge.Stamp, ops []merge.Op) (Effects, error) {
+	return tx.ApplyFrom(0, author, member, stamp, ops)
+}
+
+// ApplyFrom is Apply for operations of a transaction that is made just now, of which so
+// many were applied before. They have the next places in it, by which edits are told apart.
+func (tx *Tx) ApplyFrom(first int, author wire.DeviceID, member wire.MemberID, stamp merge.Stamp, ops []merge.Op) (Effects, error) {
 	if err := tx.may(true); err != nil {
 		return Effects{}, err
 	}
@@ -56,7 +62,7 @@ func (tx *Tx) Apply(author wire.DeviceID, member wire.MemberID, stamp merge.Stam
 	}
 	tx.fold = folder{}
 	for i := range ops {
-		if err := tx.apply(stamp, &ops[i], cells[i], i); err != nil {
+		if err := tx.apply(stamp, &ops[i], cells[i], first+i); err != nil {
 			return Effects{}, failed("folding", err)
 		}
 	}
