@@ -48,6 +48,9 @@ func (s *Space) Sync(ctx context.Context) (*SyncResult, error) {
 	}
 	as := s.askMirrors(ctx)
 	err = s.syncLocked(ctx, res)
+	if err == nil {
+		err = s.syncMerged(ctx, res)
+	}
 	found, err := s.hearMirrors(ctx, res, as, err)
 	if err == nil && len(found) == 0 {
 		err = s.sealIfDue(ctx, res)

@@ -27,7 +27,7 @@ var layers = map[string][]string{
 	"threeway":      {},
 	"pathcrypt":     {},
 	"hooks":         {"membership", "chain", "gitstore"},
-	"space":         {"membership", "seal", "identity", "chain", "checkpoint", "merge", "schema", "view", "gitstore", "internal/filelock", "pathcrypt", "chunks"},
+	"space":         {"membership", "seal", "identity", "chain", "checkpoint", "merge", "schema", "view", "gitstore", "internal/filelock", "pathcrypt", "chunks", "threeway"},
 
 	"internal/filelock":     {},
 	"internal/gitfilter":    {},

@@ -1,0 +1,337 @@
+package space
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/espace-git/espace-git/merge"
+	"github.com/espace-git/espace-git/schema"
+	"github.com/espace-git/espace-git/threeway"
+	"github.com/espace-git/espace-git/view"
+)
+
+// maxAutoMerge bounds the versions that a sync merges by itself, and so fetches:
+// in bytes, each.
+const maxAutoMerge = 8 << 20
+
+// bucketMerging remembers which versions can't be merged: place of the file → names
+// of its heads. So a sync does not try again what a person has to look at.
+const bucketMerging = "file-merge"
+
+// ErrVersions: versions contradict each other, or are of a kind that no program
+// merges. The merged text shows the places.
+var ErrVersions = errors.New("the versions contradict each other")
+
+// Merge merges the versions of a file that stand beside each other, and writes the
+// result as a version that replaces them. Of contradicting ones, ErrVersions, it
+// returns the text with git's conflict markers, or nil for what is no text: edit it
+// and Put it with Resolve, or Choose one.
+func (f *Files) Merge(ctx context.Context, p string) (marked []byte, err error) {
+	var found *conflicted
+	err = f.view(ctx, func(fv *fileView) error {
+		at, d, err := fv.file(p)
+		if err == nil {
+			found = fv.conflicted(at, path.Base(p), d)
+		}
+		return err
+	})
+	if err != nil || found == nil {
+		return nil, err
+	}
+	return f.merge(ctx, found)
+}
+
+// conflicted is a file with several heads.
+type conflicted struct {
+	at    filePlace
+	name  string
+	heads []merge.FileVersion
+	who   []string
+	bases []*merge.FileVersion // of heads[0] with all before, and heads[i+1]; nil: they have none
+}
+
+func (f *fileView) conflicted(at filePlace, name string, d *merge.FileDoc) *conflicted {
+	c := &conflicted{at: at, name: name, heads: d.Heads()}
+	if len(c.heads) < 2 {
+		return nil
+	}
+	if n := c.heads[0].Content.Name; n != "" {
+		c.name = n
+	}
+	for i, h := range c.heads {
+		c.who = append(c.who, deviceName(f.v, f.roster, h.Device))
+		if i > 0 {
+			c.bases = append(c.bases, commonVersion(d, c.heads[:i], h))
+		}
+	}
+	return c
+}
+
+// commonVersion is the greatest version that lies in the past of h and of one of
+// those before it.
+func commonVersion(d *merge.FileDoc, before []merge.FileVersion, h merge.FileVersion) *merge.FileVersion {
+	ours, theirs := map[merge.Dot]bool{}, map[merge.Dot]bool{}
+	for _, b := range before {
+		past(d, b, ours)
+	}
+	past(d, h, theirs)
+	for _, v := range d.Versions() { // the greatest first
+		if ours[v.Dot()] && theirs[v.Dot()] {
+			return &v
+		}
+	}
+	return nil
+}
+
+// past marks a version and all that it stands on.
+func past(d *merge.FileDoc, v merge.FileVersion, in map[merge.Dot]bool) {
+	for todo := []merge.FileVersion{v}; len(todo) > 0; {
+		v, todo = todo[len(todo)-1], todo[:len(todo)-1]
+		if in[v.Dot()] {
+			continue
+		}
+		in[v.Dot()] = true
+		for _, p := range v.Parents {
+			if above, ok := d.Version(p); ok && above.Less(v.Mark) {
+				todo = append(todo, above)
+			}
+		}
+	}
+}
+
+// merge merges the heads one after another, and writes the result if all is clean.
+func (f *Files) merge(ctx context.Context, c *conflicted) (marked []byte, err error) {
+	merged, err := f.s.content(ctx, &c.heads[0])
+	if err != nil {
+		return nil, err
+	}
+	state := c.heads[0].Content
+	for i, h := range c.heads[1:] {
+		theirs, err := f.s.content(ctx, &h)
+		if err != nil {
+			return nil, err
+		}
+		var base []byte
+		if c.bases[i] != nil {
+			if base, err = f.s.content(ctx, c.bases[i]); err != nil {
+				return nil, err
+			}
+		}
+		opt := threeway.Options{Ours: c.label(0), Theirs: c.label(i + 1), Base: "before"}
+		out, clean, err := threeway.Merge(threeway.KindOf(c.name), base, merged, theirs, opt)
+		switch {
+		case errors.Is(err, threeway.ErrBinary):
+			return nil, fmt.Errorf("%w: %s is no text", ErrVersions, shownPath(c.name))
+		case err != nil:
+			return nil, join(ErrVersions, err)
+		case !clean || c.bases[i] == nil && len(merged) > 0 && !bytes.Equal(merged, theirs):
+			return out, fmt.Errorf("%w: %s", ErrVersions, shownPath(c.name))
+		}
+		merged, state = out, mergeState(c.bases[i], state, h.Content)
+	}
+	return nil, f.putMerged(ctx, c, merged, state)
+}
+
+// content is a version's content, of no more than can be merged.
+func (s *Space) content(ctx context.Context, v *merge.FileVersion) ([]byte, error) {
+	switch {
+	case v.Content.Gone:
+		return nil, nil
+	case v.Content.Size > threeway.MaxSize:
+		return nil, join(ErrVersions, fmt.Errorf("%w: %d bytes, limit %d", threeway.ErrTooBig, v.Content.Size, threeway.MaxSize))
+	}
+	r, err := s.openVersion(ctx, v)
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(r)
+}
+
+// mergeState takes what one side changed.
+func mergeState(base *merge.FileVersion, a, b merge.FileState) merge.FileState {
+	out := a
+	if base != nil && a.Executable == base.Content.Executable {
+		out.Executable = b.Executable
+	}
+	if base != nil && a.Name == base.Content.Name {
+		out.Name = b.Name
+	}
+	out.Modified = max(a.Modified, b.Modified)
+	return out
+}
+
+func (c *conflicted) label(i int) string {
+	return fmt.Sprintf("%s, %s", strings.Map(printable, c.who[i]), written(c.heads[i].Mark).Format("2006-01-02 15:04"))
+}
+
+func printable(r rune) rune {
+	if hiddenRune(r) {
+		return '_'
+	}
+	return r
+}
+
+// putMerged writes the version, unless somebody wrote another meanwhile.
+func (f *Files) putMerged(ctx context.Context, c *conflicted, merged []byte, state merge.FileState) error {
+	stored, _, err := f.s.store(ctx, bytes.NewReader(merged), nil, f.s.storeChunks)
+	if err != nil {
+		return err
+	}
+	stored.state.Executable, stored.state.Name, stored.state.Modified, stored.state.Merged = state.Executable, state.Name, state.Modified, true
+	return f.write(ctx, func(x *filesTx) error {
+		d, err := x.load(c.at)
+		if err != nil {
+			return err
+		}
+		if heads := d.Heads(); !slices.EqualFunc(heads, c.heads, sameVersion) {
+			return join(ErrConflict, errors.New("another version was written meanwhile"))
+		}
+		if err := x.tx.needChunks(stored.fresh); err != nil {
+			return err
+		}
+		return x.version(c.at, d.Write(x.index(c.at), stored.state))
+	})
+}
+
+func sameVersion(a, b merge.FileVersion) bool { return a.Dot() == b.Dot() }
+
+// syncMerged merges files after a sync, and brings what that wrote to the others.
+func (s *Space) syncMerged(ctx context.Context, res *SyncResult) error {
+	wrote, err := s.mergeFiles(ctx)
+	if err != nil || !wrote {
+		return classify(err)
+	}
+	return s.syncLocked(ctx, res)
+}
+
+// mergeFiles merges what a program can merge, in files of which this device wrote a
+// version: after a sync, so that the first who has both versions does it, and others
+// do if that one does not come back. It says whether something is to be pushed.
+func (s *Space) mergeFiles(ctx context.Context) (wrote bool, err error) {
+	var found []*conflicted
+	err = s.db.View(ctx, func(v *view.Tx) error {
+		me, err := loadSelf(v)
+		if err != nil || !me.mayWrite() {
+			return err
+		}
+		sc, _ := v.Schema()
+		if sc == nil {
+			return nil
+		}
+		fv, err := s.newFileView(v, sc)
+		if err == nil {
+			found, err = fv.toMerge(me)
+		}
+		return err
+	})
+	for _, c := range found {
+		_, mergeErr := s.Files().merge(ctx, c)
+		switch {
+		case mergeErr == nil:
+			wrote = true
+		case errors.Is(mergeErr, ErrVersions), errors.Is(mergeErr, ErrContent):
+			err = errors.Join(err, s.noteUnmerged(ctx, c))
+		case ctx.Err() != nil:
+			return wrote, ctx.Err()
+		} // else: content that can't be had now; the next sync tries again
+	}
+	return wrote, err
+}
+
+// toMerge are the files with several heads, one of them by this device, that were
+// not tried yet.
+func (f *fileView) toMerge(me self) (out []*conflicted, err error) {
+	for _, t := range slices.Concat(f.schema.Tables, schema.Builtin()) {
+		for _, col := range t.Columns {
+			if col.Type != schema.File {
+				continue
+			}
+			if out, err = f.toMergeIn(out, filePlace{table: t, column: col}, me); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return out, nil
+}
+
+func (f *fileView) toMergeIn(out []*conflicted, at filePlace, me self) ([]*conflicted, error) {
+	names := f.names()
+	for row, err := range f.v.Rows(view.Query{Table: at.table.Name, Columns: []string{at.column.Name}}) {
+		if err != nil {
+			return nil, err
+		}
+		values := row.Map()
+		shown, _ := values[at.column.Name].(json.RawMessage)
+		if !bytes.Contains(shown, []byte(`"others":[{`)) {
+			continue
+		}
+		id, err := parseID(fmt.Sprint(values["id"]))
+		if err != nil {
+			return nil, err
+		}
+		at.row = merge.RowID(id)
+		d, err := f.load(at)
+		if err != nil {
+			return nil, err
+		}
+		c := f.conflicted(at, names[at.row], d)
+		if ours, err := f.ours(c, me); err != nil {
+			return nil, err
+		} else if ours {
+			out = append(out, c)
+		}
+	}
+	return out, nil
+}
+
+// names are the names of the files in the folders, which say of what kind each is.
+func (f *fileView) names() map[merge.RowID]string {
+	out := map[merge.RowID]string{}
+	for n := range f.tree.All() {
+		if c := nodeFrom(&n); !c.dir {
+			out[c.row] = n.Name
+		}
+	}
+	return out
+}
+
+// ours says whether this device is to try: it wrote one of the versions, they are
+// small enough, and it did not try these before.
+func (f *fileView) ours(c *conflicted, me self) (bool, error) {
+	own := false
+	if c == nil {
+		return false, nil
+	}
+	for _, h := range c.heads {
+		own = own || h.Device == me.Device
+		if h.Content.Size > maxAutoMerge {
+			return false, nil
+		}
+	}
+	tried, _, err := f.v.Get(bucketMerging, c.key())
+	return own && !bytes.Equal(tried, c.names()), err
+}
+
+func (s *Space) noteUnmerged(ctx context.Context, c *conflicted) error {
+	return s.db.Update(ctx, func(v *view.Tx) error { return v.Put(bucketMerging, c.key(), c.names()) })
+}
+
+// key and names say what was tried.
+func (c *conflicted) key() []byte {
+	return fmt.Appendf(nil, "%d/%x/%d", c.at.table.Number, c.at.row, c.at.column.Number)
+}
+
+func (c *conflicted) names() []byte {
+	var names []byte
+	for _, h := range c.heads {
+		names = fmt.Appendln(names, h.Dot())
+	}
+	return names
+}
