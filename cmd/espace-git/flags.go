@@ -80,6 +80,13 @@ const (
 
 	flagListen = "`ADDR` to listen on"
 
+	flagFileLong    = "with size, time, who wrote it and version"
+	flagFileDeep    = "folders, with all in them"
+	flagFileForce   = "replace files that are there"
+	flagFileVersion = "`VERSION` to read, instead of the one under the name"
+	flagFileRange   = "only bytes `A-B`, both included, from 0; A- from A on, -N the last N"
+	flagFileResolve = "replace all versions that stand beside each other"
+
 	flagProtectSpace   = "`DIR` of the space whose members read the files"
 	flagProtectRewrite = "put all protected files into the index anew, under the newest key"
 	flagProtectGuard   = "check what is about to be committed (for hooks)"

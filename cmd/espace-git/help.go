@@ -134,6 +134,27 @@ empty cell ("") is the empty text. Rows go in batches of 1000, each one transact
 		`espace-git import tasks tasks.csv
 espace-git import tasks - --format jsonl < tasks.jsonl`},
 	"export": {"Print a table as JSON lines or CSV", "An import reads back what is printed. In CSV an empty cell is no value, and a quoted empty cell (\"\") the empty text.", "espace-git export tasks --format csv > tasks.csv"},
+	"file": {"Files, in folders, with their versions", `Any size, encrypted in pieces of 8 MiB; what others put is fetched when it is read. A path has slashes; table/row/column is the
+file in that column of a row. Two who write a text, JSON, YAML or CSV file at once find both changes in it; of other files,
+and where they contradict, the last stands under the name, the others beside it: "plan (from Bob, 2026-11-23).pdf".`,
+		"espace-git file put -r photos\nespace-git file ls -l photos\nespace-git file get photos/cat.jpg"},
+	"file put": {"Put files and folders", `One file goes to the path DST, or into the folder DST; several go into it; without DST they go to the top. One folder becomes the
+folder DST, and fills it if it is there; with a slash behind DST it goes into it. Folders above are made. A content that is
+there already makes no new version, and of a long file only the pieces that changed are stored: a run that was broken off
+is begun again. - is stdin. Links are left out.`, "espace-git file put report.pdf\nespace-git file put -r site docs/\necho hello | espace-git file put - notes/hello.txt\nespace-git file put photo.jpg messages/ID/attachment"},
+	"file get": {"Write files and folders to this disk", `A file goes into the folder DEST, or under that name; - is stdout. A folder becomes the folder DEST, and fills it if it is there; without
+DEST, and with a slash behind it, it keeps its name. A file is written under another name and renamed when it is whole, with its
+time and executable bit; pieces that were fetched are kept, so a run that was broken off goes on. It replaces nothing without
+--force. Names of others that could harm here are left out and told.`, "espace-git file get report.pdf\nespace-git file get -r docs /tmp/docs\nespace-git file get --range 0-99 big.iso -"},
+	"file cat":      {"Print a file", "", "espace-git file cat notes/hello.txt"},
+	"file ls":       {"List a folder", "", "espace-git file ls -l docs"},
+	"file rm":       {"Delete files and folders", "It takes what is seen here: a file that somebody writes meanwhile stays. Of a version that stands beside its file only that goes.", "espace-git file rm -r old"},
+	"file mv":       {"Rename and move files and folders", "A folder takes all with it, also what others put into it meanwhile.", "espace-git file mv draft.txt docs/final.txt"},
+	"file mkdir":    {"Make folders", "Those above are made, too.", "espace-git file mkdir docs/2026"},
+	"file versions": {"List the versions of a file, the last one first", "A seal keeps the newest 1,000.", "espace-git file versions report.pdf\nespace-git file get --version 3f2a9c report.pdf old.pdf"},
+	"file choose":   {"Make one version the content of a file", "It replaces all that stand beside each other. An old one works, too.", "espace-git file choose report.pdf 3f2a9c"},
+	"file merge": {"Merge the versions that stand beside each other", `A sync does so by itself where nothing contradicts. Else the text with git's markers goes to stdout and the exit code is 11: edit it,
+and put it with --resolve.`, "espace-git file merge plan.txt > plan.txt"},
 	"log": {"Show the changelog", `States: local, pushed, witnessed, sealed, parked, refused, lost. Nothing disappears silently.`,
 		`espace-git log --table tasks --member Bob --limit 20`},
 	"receipt": {"Ask how far a write of this device has come", `States: local; pushed (the host has it); witnessed (another member has seen it); sealed (final); parked (it waits for another

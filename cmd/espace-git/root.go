@@ -30,7 +30,7 @@ func (a *app) root() *cobra.Command {
 		{"start", groupStart, []*cobra.Command{a.initVerb(), a.inviteVerb(), a.joinVerb(), a.recoverVerb(), a.demoVerb()}},
 		{"data", groupData, []*cobra.Command{
 			a.insertVerb(), a.getVerb(), a.selectVerb(), a.updateVerb(), a.deleteVerb(), a.sqlVerb(), a.watchVerb(),
-			a.importVerb(), a.exportVerb(), a.schemaVerb(),
+			a.importVerb(), a.exportVerb(), a.fileVerb(), a.schemaVerb(),
 		}},
 		{"together", groupTogether, []*cobra.Command{a.syncVerb(), a.statusVerb(), a.logVerb(), a.receiptVerb(), a.pendingVerb(), a.conflictsVerb(), a.setAsideVerb()}},
 		{"people", groupPeople, []*cobra.Command{a.memberVerb(), a.deviceVerb(), a.leaveVerb(), a.policyVerb(), a.proposalsVerb()}},

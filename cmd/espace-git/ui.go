@@ -102,6 +102,17 @@ It is for the day when every device is lost:  espace-git recover DIR . Whoever h
 	evidenceWritten    = "The evidence is in %s. It holds no plaintext and can be checked offline."
 	fingerprintMeaning = "Ledger entry %d. Compare with another member:  espace-git fingerprint --at %[1]d"
 
+	filesPut           = "%d put, %d as they were\n"
+	filesSaved         = "%d files written, %d bytes; %d were there already\n"
+	fileRemoved        = "Removed %s."
+	fileLeftOut        = "left out: %s: %s"
+	noteFileCurrent    = "current"
+	noteFileConflict   = "beside it"
+	noteFileMerged     = "merged by a program"
+	noteFileDeleted    = "deleted"
+	noteFileMissing    = "content deleted"
+	noteFileExecutable = "executable"
+
 	protectRewrite   = "To encrypt what is there:  espace-git protect --rewrite  and commit. What was committed in plaintext stays in the history."
 	protectRewritten = "Encrypted anew in the index, under the newest key: git commit."
 
@@ -215,6 +226,14 @@ const (
 	emptyPassphrase       = "the passphrase is empty"
 	passphrasesDiffer     = "the passphrases differ"
 	newKeysNeedPassphrase = "your keys are made now and need a passphrase, and there is no terminal to ask"
+	fileIsFolder          = "%s is a folder"
+	fileNoFolder          = "%s is no folder of the space"
+	fileStdinName         = "what comes on stdin has no name"
+	fileRangeDest         = "--range: a part of a file goes to stdout"
+	badFileRange          = "--range: %q is not of the form A-B, A- or -N"
+	fileOwnData           = "a program's own data"
+	fileNotRegular        = "a link, or no ordinary file"
+	filesLeftOut          = "%d were left out"
 	fileTooBig            = "%s is larger than %d MiB"
 
 	linkInArguments = "a link in the arguments stays in the shell's history and is seen by every process"
@@ -342,6 +361,12 @@ const (
 	hintPattern        = "espace-git protect 'secrets/**' '*.key' --space DIR"
 	hintHookThere      = "add the line  %s  to it, and try again"
 	hintPlain          = "see that .gitattributes has the line of the pattern, as  espace-git protect PATTERN  writes it, and  git add --renormalize FILE"
+	hintFiles          = "espace-git file ls"
+	hintFileForce      = "--force replaces what is there"
+	hintFileVersions   = "edit it and  espace-git file put --resolve FILE PATH , or  espace-git file choose PATH VERSION"
+	hintFileRecursive  = "-r takes a folder with all in it"
+	hintFileChoose     = "espace-git file versions %s"
+	hintFileDest       = "give a name as DEST"
 	hintOpenHost       = "listen on 127.0.0.1, or give --yes"
 )
 
@@ -350,7 +375,7 @@ var notBuilt = map[string]string{
 	"shred": seeStatus, "retention": seeStatus,
 	"member verify": "espace-git member words NAME",
 	"recover":       "keep the recovery sheet: a later version reads it", "identity": "espace-git member words NAME",
-	"action": "espace-git insert --help", "list": "espace-git schema show", "text": "espace-git schema show", "file": "espace-git schema show",
+	"action": "espace-git insert --help", "list": "espace-git schema show", "text": "espace-git schema show",
 	"git": seeStatus, "serve": seeStatus, "hook install": "espace-git hook pre-receive --help",
 }
 
