@@ -125,7 +125,8 @@ func (t *Table) Split(values map[string]any) (rest map[string]any, first []First
 //	counter     int64
 //	flag        bool
 //
-// The others have operations, not values: only nil.
+// The others have operations, not values: only nil, and what an empty one shows, as an
+// export has it: 0, [] or null.
 func FirstValue(c *Column, v any) (any, error) {
 	if raw, ok := v.(json.RawMessage); ok && strings.TrimSpace(string(raw)) == "null" {
 		return nil, nil
@@ -143,7 +144,13 @@ func FirstValue(c *Column, v any) (any, error) {
 	case List, Set:
 		return toScalars(c.Type, v)
 	}
-	return nil, fmt.Errorf("%w: a new row gives a %s no value", ErrValue, c.Type)
+	if raw, ok := v.(json.RawMessage); ok {
+		v = string(raw)
+	}
+	if s := strings.TrimSpace(fmt.Sprint(v)); c.Type == Log && s == "0" || c.Type != Log && (s == "[]" || s == "null") {
+		return nil, nil
+	}
+	return nil, fmt.Errorf("%w: a new row can't give a %s a value", ErrValue, c.Type)
 }
 
 func toScalars(t Type, v any) (any, error) {

@@ -119,7 +119,7 @@ func TestSplit(t *testing.T) {
 	pages, _ := s.Table("pages")
 	rest, first, err := pages.Split(map[string]any{
 		"title": "a", "Body": "b\nc", "steps": json.RawMessage(`["x", 1, 2.0, null, true]`), "tags": []string{"u", "v"},
-		"likes": "3", "open": true, "past": nil, "photo": json.RawMessage("null"), "nowhere": 1,
+		"likes": "3", "open": true, "past": json.RawMessage("0"), "photo": json.RawMessage("null"), "parts": "[]", "nowhere": 1,
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -137,7 +137,7 @@ func TestSplit(t *testing.T) {
 	}
 	for _, bad := range []map[string]any{
 		{"body": 5}, {"body": "\x00"}, {"steps": "x"}, {"steps": `{"a":1}`}, {"steps": `[[1]]`}, {"steps": `[{}]`}, {"tags": 1},
-		{"likes": "many"}, {"likes": 1.5}, {"open": "yes"}, {"past": "x"}, {"photo": "x"}, {"parts": json.RawMessage(`[]`)},
+		{"likes": "many"}, {"likes": 1.5}, {"open": "yes"}, {"past": "x"}, {"photo": "x"}, {"parts": json.RawMessage(`["x"]`)},
 		{"body": "a", "BODY": "b"}, {"steps": `["\ud800"]`}, {"steps": `[9223372036854775808]`},
 	} {
 		if _, _, err := pages.Split(bad); !errors.Is(err, ErrRefused) || !errors.Is(err, ErrValue) {

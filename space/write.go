@@ -246,7 +246,7 @@ func (tx *Tx) cells(t *schema.Table, row Row, insert bool) ([]merge.Cell, error)
 		}
 		c, ok := t.Column(name)
 		if ok && c.Type.Document() {
-			return nil, usage("%s.%s is a %s, which several people change at once: not by whole values, but with `espace-git %[3]s`", t.Name, c.Name, c.Type)
+			return nil, usage("%s.%s is a %s, which several people change at once: by edits, not by whole values", t.Name, c.Name, c.Type)
 		}
 		if ok && c.Type == schema.Member {
 			var err error

@@ -41,6 +41,11 @@ const (
 	flagColumns = "only columns `A,B`, and id"
 	flagNull    = "`COL[,COL]` that get no value"
 
+	flagLine   = "as a line of its own"
+	flagEditor = "edit with `COMMAND` instead of $VISUAL or $EDITOR"
+	flagLong   = "with indexes and IDs"
+	flagTyped  = "VALUEs are JSON: 3, true, null, \"text\""
+
 	flagFormat       = "`FORMAT` of the rows: csv or jsonl"
 	flagImportUpdate = "update rows that are there already, by their id"
 

@@ -8,13 +8,14 @@ import (
 // What the help, the completions and the manual say.
 
 const (
-	groupStart    = "Begin:"
-	groupData     = "Data:"
-	groupTogether = "Work together:"
-	groupPeople   = "People and devices:"
-	groupTrust    = "Trust and keys:"
-	groupHost     = "Hosts:"
-	groupGit      = "Ordinary git repositories:"
+	groupStart     = "Begin:"
+	groupData      = "Data:"
+	groupDocuments = "Documents that several people change at once:"
+	groupTogether  = "Work together:"
+	groupPeople    = "People and devices:"
+	groupTrust     = "Trust and keys:"
+	groupHost      = "Hosts:"
+	groupGit       = "Ordinary git repositories:"
 )
 
 // page is the help of a command: a line without full stop, paragraphs, examples.
@@ -155,6 +156,62 @@ time and executable bit; pieces that were fetched are kept, so a run that was br
 	"file choose":   {"Make one version the content of a file", "It replaces all that stand beside each other. An old one works, too.", "espace-git file choose report.pdf 3f2a9c"},
 	"file merge": {"Merge the versions that stand beside each other", `A sync does so by itself where nothing contradicts. Else the text with git's markers goes to stdout and the exit code is 11: edit it,
 and put it with --resolve.`, "espace-git file merge plan.txt > plan.txt"},
+	"text": {"Texts that several people write at once", `DOC is a name, of which you need none to be made, or a column of type textarea: TABLE/ROW/COLUMN. Everybody's edits are kept,
+offline ones too, and what two people write at one place does not mix. Positions count code points from 0.`,
+		`espace-git text append minutes --line 'Present: Alice, Bob'
+espace-git text edit minutes
+espace-git text show tasks/ID/notes`},
+	"text show":   {"Print a text", "As it is; on a terminal control characters are escaped.", "espace-git text show minutes > minutes.txt"},
+	"text insert": {"Insert at a position", "With - the text is read from stdin.", "espace-git text insert minutes 0 'Minutes: '"},
+	"text delete": {"Delete N code points from a position on", "", "espace-git text delete minutes 0 9"},
+	"text append": {"Add at the end", "With - the text is read from stdin. With --line it begins a line and ends it.",
+		`espace-git text append minutes --line 'Bob brings the cordial'
+date | espace-git text append minutes -`},
+	"text edit": {"Edit in your editor", `Opens $VISUAL or $EDITOR, which may have arguments, on a file that only you can read. When the editor ends, what you changed
+is written onto the text as it is by then: what others wrote meanwhile stays. If that can't be done, the file with what
+you wrote is kept, and its name told; else it is removed. If the editor fails, nothing is written.`,
+		`espace-git text edit minutes
+espace-git text edit minutes --editor 'sed -i s/Bob/Robert/'`},
+	"text blame": {"Show who wrote what, and when", "To the minute, as the authors' clocks say.", "espace-git text blame minutes"},
+	"text undo": {"Take back what an own write did to a text", `What it inserted goes, what it deleted comes back, what others did stays. Without RECEIPT: this device's last write. An
+undo is a write: undo it to redo. What lies before a seal can't be undone.`, "espace-git text undo minutes"},
+	"text ls": {"List the texts that go by a name", "", ""},
+	"list": {"Lists that several people change at once", `DOC is a name, or a column of type list: TABLE/ROW/COLUMN. ITEM is an index from 0 or an item's ID. Two moves of an item never
+double it, and what is removed is not lost to a move. VALUEs are texts, or JSON scalars with --typed.`,
+		`espace-git list append shopping bread butter
+espace-git list move shopping 1 0`},
+	"list show":   {"Print the items, one a line", "With --long their indexes and IDs.", "espace-git list show shopping --long"},
+	"list append": {"Add items at the end, and print their IDs", "", "espace-git list append shopping bread butter"},
+	"list insert": {"Add items before an index, and print their IDs", "", "espace-git list insert shopping 0 matches"},
+	"list set":    {"Give an item another value", "", "espace-git list set shopping 0 'two loaves'"},
+	"list move":   {"Bring an item to another index", "", "espace-git list move shopping 2 0"},
+	"list remove": {"Remove items", "", "espace-git list remove shopping 0 1"},
+	"list ls":     {"List the lists that go by a name", "", ""},
+	"set": {"Sets that several people change at once", `DOC is a name, or a column of type set: TABLE/ROW/COLUMN. Who adds what another removes at the same time keeps it in the set.
+VALUEs are texts, or JSON scalars with --typed.`,
+		`espace-git set add guests Carol Dave
+espace-git set remove guests Dave`},
+	"set show":   {"Print the elements, one a line", "", "espace-git set show guests"},
+	"set add":    {"Add elements", "", "espace-git set add guests Carol"},
+	"set remove": {"Remove elements", "", "espace-git set remove guests Carol"},
+	"set ls":     {"List the sets that go by a name", "", ""},
+	"counter": {"Numbers that several people add to at once", "DOC is a name, or a column of type counter: TABLE/ROW/COLUMN. Every addition counts, once.",
+		`espace-git counter add likes
+espace-git counter add stock -3`},
+	"counter show": {"Print the number", "", "espace-git counter show likes"},
+	"counter add":  {"Add N, or 1, and print the sum", "", "espace-git counter add stock -3"},
+	"counter ls":   {"List the counters that go by a name", "Those that are not 0.", ""},
+	"flag": {"Flags that several people set at once", "DOC is a name, or a column of type flag: TABLE/ROW/COLUMN. Who turns it on while another turns it off keeps it on.",
+		"espace-git flag on gate-open"},
+	"flag show": {"Print on or off", "", "espace-git flag show gate-open"},
+	"flag on":   {"Turn a flag on", "", "espace-git flag on gate-open"},
+	"flag off":  {"Turn a flag off", "", "espace-git flag off gate-open"},
+	"flag ls":   {"List the flags that go by a name", "Those that are on.", ""},
+	"record": {"Logs of operations, in one order for all", `DOC is a name, or a column of type log: TABLE/ROW/COLUMN. Entries are only added; one that comes late takes its place by its
+time. VALUEs are texts, or JSON scalars with --typed.`, "espace-git record append moves 'e2 e4'"},
+	"record show":   {"Print the entries", "", "espace-git record show moves --json"},
+	"record append": {"Add entries", "", "espace-git record append moves 'e2 e4' 'e7 e5'"},
+	"record ls":     {"List the logs that go by a name", "", ""},
 	"log": {"Show the changelog", `States: local, pushed, witnessed, sealed, parked, refused, lost. Nothing disappears silently.`,
 		`espace-git log --table tasks --member Bob --limit 20`},
 	"receipt": {"Ask how far a write of this device has come", `States: local; pushed (the host has it); witnessed (another member has seen it); sealed (final); parked (it waits for another

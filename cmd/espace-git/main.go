@@ -35,7 +35,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer, env []string)
 	defer stop()
 	a := newApp(ctx, args, stdin, stdout, stderr, env)
 	root := a.root()
-	root.SetArgs(args[1:])
+	root.SetArgs(markNumbers(args[1:]))
 	c, err := root.ExecuteContextC(ctx)
 	return a.finish(err, commandPath(c)+" --help")
 }

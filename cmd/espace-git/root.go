@@ -32,6 +32,7 @@ func (a *app) root() *cobra.Command {
 			a.insertVerb(), a.getVerb(), a.selectVerb(), a.updateVerb(), a.deleteVerb(), a.sqlVerb(), a.watchVerb(),
 			a.importVerb(), a.exportVerb(), a.fileVerb(), a.schemaVerb(),
 		}},
+		{"documents", groupDocuments, []*cobra.Command{a.textVerb(), a.listVerb(), a.setVerb(), a.counterVerb(), a.flagVerb(), a.recordVerb()}},
 		{"together", groupTogether, []*cobra.Command{a.syncVerb(), a.statusVerb(), a.logVerb(), a.receiptVerb(), a.pendingVerb(), a.conflictsVerb(), a.setAsideVerb()}},
 		{"people", groupPeople, []*cobra.Command{a.memberVerb(), a.deviceVerb(), a.leaveVerb(), a.policyVerb(), a.proposalsVerb()}},
 		{"trust", groupTrust, []*cobra.Command{a.verifyVerb(), a.fingerprintVerb(), a.forkVerb(), a.allowedSignersVerb(), a.sealVerb(), a.rotateVerb(), a.upgradeVerb(), a.unlockVerb(), a.lockVerb(), a.doctorVerb()}},
@@ -85,7 +86,7 @@ func (a *app) verb(line string, args cobra.PositionalArgs, run func(args []strin
 	c.Args = args
 	c.RunE = func(_ *cobra.Command, args []string) error {
 		a.started = true
-		return run(args)
+		return run(unmarked(args))
 	}
 	return c
 }

@@ -163,27 +163,34 @@ func without(names []string, name string) []string {
 	return rest
 }
 
-// completeTable completes the name of a table as the next argument. It asks nobody for a passphrase.
-func (a *app) completeTable(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-	if len(args) > 0 {
-		return nil, cobra.ShellCompDirectiveDefault
+// completing completes the first argument with names that the space knows. It asks nobody for a passphrase.
+func (a *app) completing(names func(*space.Space) []string) cobra.CompletionFunc {
+	return func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+		if len(args) > 0 {
+			return nil, cobra.ShellCompDirectiveDefault
+		}
+		root, err := space.Find(a.path("."))
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		o, err := a.options()
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		o.Passphrase, o.Progress = nil, nil
+		s, err := space.Open(a.ctx, root, o)
+		if err != nil {
+			return nil, cobra.ShellCompDirectiveNoFileComp
+		}
+		defer s.Close()
+		return names(s), cobra.ShellCompDirectiveNoFileComp
 	}
-	root, err := space.Find(a.path("."))
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	o, err := a.options()
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	o.Passphrase, o.Progress = nil, nil
-	s, err := space.Open(a.ctx, root, o)
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	defer s.Close()
+}
+
+// tableNames are what a table argument can be.
+func (a *app) tableNames(s *space.Space) []string {
 	tables, _ := s.Tables(a.ctx)
-	return mapped(tables, func(t space.TableInfo) string { return t.Name }), cobra.ShellCompDirectiveNoFileComp
+	return mapped(tables, func(t space.TableInfo) string { return t.Name })
 }
 
 // tableVerb is a verb whose first argument is a table.
@@ -191,6 +198,6 @@ func (a *app) tableVerb(line string, args cobra.PositionalArgs, f func(*space.Sp
 	c := a.verb(line, args, func(args []string) error {
 		return a.inSpace(func(s *space.Space) error { return f(s, args) })
 	})
-	c.ValidArgsFunction = a.completeTable
+	c.ValidArgsFunction = a.completing(a.tableNames)
 	return c
 }

@@ -98,6 +98,10 @@ It is for the day when every device is lost:  espace-git recover DIR . Whoever h
 	phaseImport  = "importing"
 	phaseExport  = "exporting"
 
+	textTold     = "Written. To take it back:  espace-git text undo %s %s"
+	textSame     = "Nothing was changed."
+	documentTold = "Written: espace-git receipt %s"
+
 	verifyProblem      = "problem: %s\n"
 	evidenceWritten    = "The evidence is in %s. It holds no plaintext and can be checked offline."
 	fingerprintMeaning = "Ledger entry %d. Compare with another member:  espace-git fingerprint --at %[1]d"
@@ -262,6 +266,18 @@ const (
 	noCSVHead       = "the file is empty: its first line must name the columns"
 	badCSVHead      = "column %d of the first line has no name, or one that stands before it already"
 
+	badNumber      = "%s: %q is no whole number"
+	badPosition    = "position %d: the text has %d code points"
+	badSpan        = "%d code points from position %d on: the text has %d"
+	badIndex       = "index %d: the list has %d items"
+	noElement      = "%q is no element of the set: %w"
+	noEditor       = "there is no terminal to edit on, and no editor is named"
+	editorOnScreen = "%q needs a terminal, and there is none"
+	editorFailed   = "the editor (%s) failed: %w"
+	editorRemoved  = "the editor removed the file: nothing was changed"
+	editedNotText  = "what the editor wrote is not UTF-8"
+	editKept       = "%w\nwhat you wrote is kept in %s"
+
 	urlPassword = "the URL holds a password, which would stand in every join link"
 	emptySchema = "the schema is empty"
 	badColumns  = "--columns: %q is empty or given twice"
@@ -367,6 +383,12 @@ const (
 	hintFileRecursive  = "-r takes a folder with all in it"
 	hintFileChoose     = "espace-git file versions %s"
 	hintFileDest       = "give a name as DEST"
+	hintDocument       = "a document is a name, or TABLE/ROW/COLUMN:  espace-git text ls    espace-git schema show"
+	hintTyped          = "with --typed a VALUE is JSON, quoted for the shell:  3   true   null   '\"text\"'"
+	hintPosition       = "positions count code points from 0; see  espace-git text show DOC --json"
+	hintIndex          = "indexes count from 0:  espace-git list show DOC --long"
+	hintSetShow        = "espace-git set show %s"
+	hintEditor         = "name a program that edits without a terminal:  espace-git text edit DOC --editor 'sed -i s/old/new/'    or pipe:  espace-git text append DOC -"
 	hintOpenHost       = "listen on 127.0.0.1, or give --yes"
 )
 
@@ -375,8 +397,8 @@ var notBuilt = map[string]string{
 	"shred": seeStatus, "retention": seeStatus,
 	"member verify": "espace-git member words NAME",
 	"recover":       "keep the recovery sheet: a later version reads it", "identity": "espace-git member words NAME",
-	"action": "espace-git insert --help", "list": "espace-git schema show", "text": "espace-git schema show",
-	"git": seeStatus, "serve": seeStatus, "hook install": "espace-git hook pre-receive --help",
+	"action": "espace-git insert --help",
+	"git":    seeStatus, "serve": seeStatus, "hook install": "espace-git hook pre-receive --help",
 }
 
 const (

@@ -19,7 +19,7 @@ func (a *app) updateVerb() *cobra.Command {
 			return usagef(hintUpdate, nothingToUpdate)
 		}
 		if err := s.Update(a.ctx, args[0], args[1], row); err != nil {
-			return tableHint(err, args[0])
+			return tableHint(a.editHint(s, args[0], args[1], row, err), args[0])
 		}
 		a.say(fmt.Sprintf(rowUpdated, clean(args[1])))
 		return nil
