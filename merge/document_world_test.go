@@ -59,6 +59,7 @@ func docKinds() []docKind {
 		lying(kindOf("hostile list", ListDocument, listDriver(true), list)),
 		kindOf("tree", TreeDocument, treeDriver(false), tree),
 		lying(kindOf("hostile tree", TreeDocument, treeDriver(true), tree)),
+		kindOf("file", FileDocument, fileDriver(false), func(d Document) *File { return &d.(*FileDoc).File }),
 		{name: "text", of: TextDocument, edit: editTextDoc, pure: true, check: checkTextDoc},
 		{name: "hostile text", of: TextDocument, edit: lieTextDoc, pure: true, lies: true},
 	}

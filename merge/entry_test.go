@@ -302,17 +302,22 @@ func ascending(t *rapid.T, n int) []int {
 }
 
 func drawOp(t *rapid.T) Op {
-	op := Op{Kind: Kind(rapid.IntRange(1, 3).Draw(t, "kind")), Table: rapid.Uint32Range(1, 1<<32-1).Draw(t, "table"),
+	op := Op{Kind: Kind(rapid.IntRange(1, 4).Draw(t, "kind")), Table: rapid.Uint32Range(1, 1<<32-1).Draw(t, "table"),
 		Row: row(rapid.ByteRange(1, 9).Draw(t, "row"))}
 	for _, c := range ascending(t, 4) {
 		if op.Kind == Delete {
 			op.Saw = append(op.Saw, Saw{uint32(c), drawStamp(t).normal()})
+		} else if op.Kind == Edit {
+			op.Cells = append(op.Cells, Cell{uint32(c), value(rapid.SampledFrom([]any{int64(-7), int64(1 << 40), []byte{}, []byte("change")}).Draw(t, "change"))})
 		} else {
 			op.Cells = append(op.Cells, Cell{uint32(c), value(rapid.SampledFrom(sampleValues()).Draw(t, "value"))})
 		}
 	}
-	if op.Kind == Update && len(op.Cells) == 0 {
+	if len(op.Cells) == 0 && op.Kind == Update {
 		op.Cells = []Cell{{1, value(nil)}}
+	}
+	if len(op.Cells) == 0 && op.Kind == Edit {
+		op.Cells = []Cell{{1, value(int64(3))}}
 	}
 	return op
 }

@@ -93,14 +93,24 @@ func inOrder(writes []write) (out []stamped) {
 		if c := a.stamp.Compare(b.stamp); c != 0 {
 			return c
 		}
-		return int(a.op.Kind/Delete) - int(b.op.Kind/Delete)
+		return deletes(a.op) - deletes(b.op)
 	})
 	return out
 }
 
+func deletes(op *Op) int {
+	if op.Kind == Delete {
+		return 1
+	}
+	return 0
+}
+
+// put sets what an operation sets: an edit's values are its documents'.
 func put(values map[uint32]string, op *Op) {
 	for _, c := range op.Cells {
-		values[c.Column] = string(c.Value)
+		if op.Kind != Edit {
+			values[c.Column] = string(c.Value)
+		}
 	}
 }
 
@@ -315,7 +325,10 @@ func drawWrite(t *rapid.T, number uint64, wins bool) write {
 	w := write{stamp: drawStamp(t)}
 	w.stamp.Number = number
 	for range rapid.IntRange(1, 3).Draw(t, "ops") {
-		op := Op{Kind: Kind(rapid.IntRange(1, 3).Draw(t, "kind")), Table: 1, Row: row(1)}
+		op := Op{Kind: Kind(rapid.IntRange(1, 4).Draw(t, "kind")), Table: 1, Row: row(1)}
+		if op.Kind == Edit {
+			op.Cells = []Cell{{5, value([]byte{1})}}
+		}
 		for c := uint32(0); c < 4; c++ {
 			if !rapid.Bool().Draw(t, "column") {
 				continue
@@ -324,7 +337,7 @@ func drawWrite(t *rapid.T, number uint64, wins bool) write {
 				saw := drawStamp(t)
 				saw.Number = rapid.Uint64Range(1, 5).Draw(t, "saw")
 				op.Saw = append(op.Saw, Saw{c, saw.normal()})
-			} else if op.Kind != Delete && c > 0 {
+			} else if op.Kind < Delete && c > 0 {
 				op.Cells = append(op.Cells, Cell{c, []byte{rapid.Byte().Draw(t, "value")}})
 			}
 		}
