@@ -13,7 +13,14 @@ type Blobs struct {
 	w     *packWriter
 	seen  map[wire.ObjectID]bool
 	entry []byte
+
+	unsynced int        // bytes written since a sync began
+	syncing  chan error // of the sync under way; nil if there is none
 }
+
+// syncEvery is how much is written before the disk gets it: what is left for Flush to
+// wait for is then little.
+const syncEvery = 32 << 20
 
 // blobsInPack: a full pack needs no second look for its checksum.
 const blobsInPack = 32
@@ -41,8 +48,38 @@ func (s *Blobs) Add(id wire.ObjectID, data []byte) error {
 	if err := s.w.raw(id, s.entry); err != nil {
 		return fmt.Errorf("writing pack: %w", err)
 	}
+	if err := s.syncAhead(len(s.entry)); err != nil {
+		return err
+	}
 	if s.seen[id] = true; len(s.w.records) == blobsInPack {
 		return s.Flush()
+	}
+	return nil
+}
+
+// syncAhead begins to bring to the disk what was written, beside what follows.
+func (s *Blobs) syncAhead(n int) error {
+	if s.unsynced += n; s.unsynced < syncEvery {
+		return nil
+	}
+	if err := s.synced(); err != nil {
+		return err
+	}
+	f, done := s.w.f, make(chan error, 1)
+	go func() { done <- f.Sync() }()
+	s.syncing, s.unsynced = done, 0
+	return nil
+}
+
+// synced waits for the sync under way. Its error is told: a disk says it once.
+func (s *Blobs) synced() error {
+	if s.syncing == nil {
+		return nil
+	}
+	err := <-s.syncing
+	s.syncing = nil
+	if err != nil {
+		return fmt.Errorf("writing pack: %w", err)
 	}
 	return nil
 }
@@ -51,6 +88,9 @@ func (s *Blobs) Add(id wire.ObjectID, data []byte) error {
 func (s *Blobs) Flush() error {
 	if s.w == nil {
 		return nil
+	}
+	if err := s.synced(); err != nil {
+		return err
 	}
 	sum, err := s.w.finish()
 	if err == nil {
@@ -66,6 +106,7 @@ func (s *Blobs) Flush() error {
 
 // Close drops what was not flushed.
 func (s *Blobs) Close() {
+	_ = s.synced() // it holds the file
 	if s.w != nil {
 		s.w.discard()
 		s.w = nil

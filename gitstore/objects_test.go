@@ -163,3 +163,42 @@ func TestBlobs(t *testing.T) {
 	noLeftovers(t, r)
 	fsck(t, r.Dir())
 }
+
+// BlobUnchecked gives what Blob gives, however it is stored, and where the bytes are
+// others, it is those: the caller's to notice.
+func TestBlobUnchecked(t *testing.T) {
+	r := newRepo(t)
+	s := r.Blobs()
+	defer s.Close()
+	sizes := []int{0, 1, 5, 0xfffe, 0xffff, 0x10000, 2*0xffff - 1, 2 * 0xffff, 300_000}
+	var all [][]byte
+	for _, n := range sizes {
+		data := noise(n)
+		all = append(all, data)
+		if err := s.Add(BlobID(data), data); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	needGit(t)
+	loose := gitIn(t, r.Dir(), "written by git", "hash-object", "-w", "--stdin")
+	id, _ := wire.ParseObjectID(loose)
+	if got, err := r.BlobUnchecked(id, 14); err != nil || string(got) != "written by git" {
+		t.Errorf("%q, %v", got, err)
+	}
+	for _, data := range all {
+		if got, err := r.BlobUnchecked(BlobID(data), len(data)); err != nil || !bytes.Equal(got, data) {
+			t.Errorf("%d bytes: %d, %v", len(data), len(got), err)
+		}
+		if len(data) > 0 {
+			if _, err := r.BlobUnchecked(BlobID(data), len(data)-1); !errors.Is(err, ErrTooBig) {
+				t.Errorf("%d bytes, one less asked for: %v", len(data), err)
+			}
+		}
+	}
+	if _, err := r.BlobUnchecked(wire.ObjectID{1}, 10); !errors.Is(err, ErrNotFound) {
+		t.Errorf("missing: %v", err)
+	}
+}
