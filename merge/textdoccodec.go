@@ -87,6 +87,10 @@ func (d *TextDoc) load(b []byte) error {
 	if len(b) > 0 && b[0] == textOpenVersion {
 		return d.loadOpen(b)
 	}
+	return d.loadSealed(b)
+}
+
+func (d *TextDoc) loadSealed(b []byte) error {
 	var base textBase
 	err := decodeState("text document", b, base.read, base.encode)
 	if err == nil {
