@@ -192,6 +192,7 @@ func (x *filesTx) put(p *filePut) error {
 	case info.Dir:
 		return usage("%s is a folder", shownPath(clean))
 	}
+	p.resolve = p.resolve || info.Missing // what was deleted does not come back beside it
 	return x.again(info.node, p)
 }
 
