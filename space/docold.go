@@ -61,6 +61,30 @@ func ownCopy(v *view.Tx, key docKey) (merge.Document, bool, error) {
 	return d, err == nil, err
 }
 
+// sealedDocuments are the documents that own transactions edit as the seal makes them of
+// the view: they know where what they hold was before, as the stored ones don't.
+func (r *round) sealedDocuments(own []*unsealedTx, opening uint64) (oldDocuments, error) {
+	sealed := oldDocuments{}
+	for _, u := range own {
+		for key := range u.docs {
+			_, live, err := r.v.Live(key.Table, key.Row)
+			_, known := documentType(r.v, key.Table, key.Column)
+			if err != nil || !live || !known || sealed[key] != nil {
+				if err != nil {
+					return nil, err
+				}
+				continue
+			}
+			d, err := r.v.Document(key.Table, key.Row, key.Column)
+			if err != nil {
+				return nil, err
+			}
+			sealed[key] = d.Seal(opening)
+		}
+	}
+	return sealed, nil
+}
+
 // documentType is the type of a document's column; false for every other column.
 func documentType(v *view.Tx, table, column uint32) (merge.DocumentType, bool) {
 	sc, _ := v.Schema()

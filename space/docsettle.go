@@ -74,12 +74,6 @@ func (r *round) layWaiting() error {
 			return err
 		}
 		own = append(own, u)
-		if !edits(u.tx) {
-			continue
-		}
-		if err := r.v.Withdraw(r.me.Device, row.Number); err != nil {
-			return err
-		}
 		back.docs.fold(u.tx, u.tx.Stamp(r.me.Device))
 	}
 	onto := oldDocuments{}

@@ -301,6 +301,10 @@ func (f *following) cross(ctx context.Context) error {
 	if err := r.useSchema(f.next.At); err != nil {
 		return err
 	}
+	onto, err := r.sealedDocuments(own, opening)
+	if err != nil {
+		return err
+	}
 	if err := r.v.SealRows(opening); err != nil {
 		return err
 	}
@@ -313,7 +317,7 @@ func (f *following) cross(ctx context.Context) error {
 	if err := r.useSchema(r.lastRoster().Head().Number); err != nil {
 		return err
 	}
-	if err := r.reissue(own); err != nil {
+	if err := r.reissue(own, onto); err != nil {
 		return err
 	}
 	return r.layOrdered()

@@ -288,7 +288,7 @@ func (r *round) takeUp() error {
 		return err
 	}
 	r.clock.Number = max(r.clock.Number, sealed.Max())
-	if err := r.reissue(own); err != nil {
+	if err := r.reissue(own, oldDocuments{}); err != nil {
 		return err
 	}
 	return r.layOrdered()

@@ -256,8 +256,10 @@ func (st *settling) settle(row view.JournalRow) (*merge.Transaction, error) {
 	if err != nil || !moved {
 		return tx, err
 	}
-	if err := st.r.v.Withdraw(st.r.me.Device, row.Number); err != nil {
-		return nil, err
+	if edits(tx) { // else another's may have the number
+		if err := st.r.v.Withdraw(st.r.me.Device, row.Number); err != nil {
+			return nil, err
+		}
 	}
 	return tx, st.store(row, tx)
 }
@@ -341,12 +343,14 @@ func (r *round) ownCame(tx *merge.Transaction, refused string) (done bool, err e
 	}
 	if came, err := merge.EncodeTransaction(tx); err != nil || !bytes.Equal(came, row.Tx) {
 		// It was given another number since: what stands on the host counts.
-		if err := errors.Join(err, r.setWaitingBack(), r.v.Withdraw(r.me.Device, row.Number)); err != nil {
+		if err := errors.Join(err, r.setWaitingBack()); err != nil {
 			return false, err
 		}
-		row.Number, row.Time, row.Tx = tx.Number, tx.Time, came
-		if err := r.v.SetJournal(row); err != nil {
-			return false, err
+		if row.State == view.Local {
+			row.Number, row.Time, row.Tx = tx.Number, tx.Time, came
+			if err := r.v.SetJournal(row); err != nil {
+				return false, err
+			}
 		}
 		if _, err := r.v.Apply(r.me.Device, r.me.Member, tx.Stamp(r.me.Device), tx.Ops); err != nil {
 			return false, err

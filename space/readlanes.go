@@ -119,7 +119,11 @@ func (r *round) settled(ctx context.Context) error {
 		return err
 	}
 	r.stale = false
-	if err := r.s.rebuild(ctx, r.v); err != nil {
+	anew, err := r.s.rebuildLanes(ctx, r.v)
+	if err != nil {
+		return err
+	}
+	if err := anew.foldJournal(r.back); err != nil {
 		return err
 	}
 	if err := r.layWaiting(); err != nil {

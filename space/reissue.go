@@ -219,12 +219,13 @@ func clearBucket(v *view.Tx, bucket string, prefix []byte) error {
 }
 
 // reissue issues the transactions again that no cut covered, in the order of their
-// numbers. They wait in the journal like any other write.
-func (r *round) reissue(own []*unsealedTx) error {
+// numbers. They wait in the journal like any other write. onto are documents that they
+// edit, as the epoch starts with them.
+func (r *round) reissue(own []*unsealedTx, onto oldDocuments) error {
 	if len(own) == 0 {
 		return nil
 	}
-	ri := &reissuing{r: r, again: map[uint64]bool{}, onto: oldDocuments{}}
+	ri := &reissuing{r: r, again: map[uint64]bool{}, onto: onto}
 	var err error
 	if ri.seen, err = currentSeen(r.v, r.me.Ledger); err != nil {
 		return err

@@ -76,6 +76,7 @@ type sealSim struct {
 	inserted map[string]*simDevice // row → who inserted it
 	deleted  map[string]bool       // rows that somebody deleted
 	written  map[string][]string   // row → titles that it was given
+	tokens   map[string]*simDevice // of documents → who wrote it
 	booked   map[string]booking    // ordered transaction → who made it
 	gone     []*simDevice          // who was removed
 	came     int                   // newcomers
@@ -89,7 +90,8 @@ type booking struct {
 func simulateSeals(t *testing.T, w *world, seed uint64) {
 	h, people := w.unpack(t, simNames...)
 	s := &sealSim{
-		sim:      &sim{t: t, rnd: rand.New(rand.NewPCG(seed, 2)), h: h, ordered: true},
+		sim:      &sim{t: t, rnd: rand.New(rand.NewPCG(seed, 2)), h: h, ordered: true, taken: map[string]bool{}, went: map[string]went{}},
+		tokens:   map[string]*simDevice{},
 		inserted: map[string]*simDevice{}, deleted: map[string]bool{}, written: map[string][]string{},
 		booked: map[string]booking{},
 	}
@@ -209,6 +211,11 @@ func (s *sealSim) write(d *simDevice) {
 	}
 	rows := d.rows()
 	title := fmt.Sprintf("%s-%d", d.name, s.rnd.Uint64())
+	if s.rnd.IntN(3) == 0 {
+		s.docWrite(d, title)
+		s.tokens[title] = d
+		return
+	}
 	switch n := s.rnd.IntN(10); {
 	case len(rows) == 0 || n < 3 && len(rows) < 8:
 		id, err := d.s.Insert(s.t.Context(), "tasks", space.Row{"title": title})
@@ -289,6 +296,8 @@ func (s *sealSim) judge() {
 		}
 	}
 	s.judgeWrites(first)
+	s.judgeDocuments()
+	s.judgeTokens(first)
 	s.judgeOrder()
 	for _, d := range s.gone {
 		if _, err := d.s.Sync(s.t.Context()); !errors.Is(err, space.ErrNotPermitted) {
@@ -325,6 +334,21 @@ func (s *sealSim) judgeWrites(d *simDevice) {
 		}
 		if ok && !slices.Contains(s.written[id], row["title"].(string)) {
 			s.t.Errorf("row %s has the title %q, which nobody gave it", id, row["title"])
+		}
+	}
+}
+
+// judgeTokens: what was acknowledged has effect, or its author has it.
+func (s *sealSim) judgeTokens(d *simDevice) {
+	record := d.documents().Record
+	for token, by := range s.tokens {
+		if slices.Contains(record, any(token)) || slices.Contains(s.gone, by) {
+			continue
+		}
+		conflicts, err := by.s.Conflicts(s.t.Context())
+		s.must(err)
+		if !strings.Contains(fmt.Sprint(conflicts), token) {
+			s.t.Errorf("%s, which %s wrote into documents, is gone", token, by.name)
 		}
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/espace-git/espace-git/gitstore"
 	"github.com/espace-git/espace-git/internal/wire"
 	"github.com/espace-git/espace-git/merge"
+	"github.com/espace-git/espace-git/schema"
 	"github.com/espace-git/espace-git/seal"
 	"github.com/espace-git/espace-git/space"
 )
@@ -84,6 +85,8 @@ type sim struct {
 	lied    bool
 	ordered bool // writes may break a rule: two take one seat
 	trace   []string
+	taken   map[string]bool // tokens that somebody took out of documents
+	went    map[string]went // where they went
 }
 
 type simDevice struct {
@@ -99,7 +102,7 @@ type simDevice struct {
 
 func simulate(t *testing.T, w *world, seed uint64) {
 	h, people := w.unpack(t, simNames...)
-	s := &sim{t: t, rnd: rand.New(rand.NewPCG(seed, 1)), h: h}
+	s := &sim{t: t, rnd: rand.New(rand.NewPCG(seed, 1)), h: h, taken: map[string]bool{}, went: map[string]went{}}
 	for _, p := range people {
 		d := &simDevice{person: p, dir: p.s.Dir(), url: h.dir, backups: map[string][]string{}, skew: time.Duration(s.rnd.IntN(7200)-3600) * time.Second}
 		s.devices = append(s.devices, d)
@@ -168,6 +171,11 @@ func (s *sim) step() {
 func (s *sim) write(d *simDevice) {
 	rows := d.rows()
 	value := fmt.Sprintf("%s-%d", d.name, s.rnd.Uint64())
+	if s.rnd.IntN(3) == 0 {
+		s.docWrite(d, value)
+		d.acked = append(d.acked, value)
+		return
+	}
 	var err error
 	switch n := s.rnd.IntN(10); {
 	case len(rows) == 0 || n < 3 && len(rows) < 6:
@@ -334,6 +342,7 @@ func (s *sim) settle() {
 }
 
 func (s *sim) judge() {
+	s.judgeDocuments()
 	want := s.fold()
 	for _, d := range s.devices {
 		got := map[string]space.Row{}
@@ -427,10 +436,13 @@ func (s *sim) signed(d *simDevice) map[string]int {
 					out["delete "+uuid.UUID(op.Row).String()]++
 				}
 				for _, c := range op.Cells {
-					if v, err := merge.DecodeValue(c.Value); err == nil && c.Column == 1 {
+					if v, err := merge.DecodeValue(c.Value); err == nil && c.Column == 1 && op.Table < schema.FirstBuiltin {
 						out[v.(string)]++
 					}
 				}
+			}
+			for _, token := range s.loggedTokens(d, &tx) {
+				out[token]++
 			}
 		}
 	}
@@ -451,6 +463,9 @@ func (s *sim) fold() map[string]space.Row {
 		for _, e := range s.lane(d) {
 			for _, tx := range e.Transactions {
 				for _, op := range tx.Ops {
+					if op.Table >= schema.FirstBuiltin {
+						continue
+					}
 					gone[op.Row] = gone[op.Row] || op.Kind == merge.Delete
 					if cells[op.Row] == nil {
 						cells[op.Row] = map[uint32]cell{}

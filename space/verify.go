@@ -244,12 +244,21 @@ func (s *Space) undone(ctx context.Context, fn func(*view.Tx) error) error {
 // rebuild makes the view's rows anew from the state that the epoch started with, the
 // lanes in git, and the journal.
 func (s *Space) rebuild(ctx context.Context, v *view.Tx) error {
-	r, err := s.newRound(v, &SyncResult{})
+	r, err := s.rebuildLanes(ctx, v)
 	if err != nil {
 		return err
 	}
+	return r.foldJournal(nil)
+}
+
+// rebuildLanes is rebuild without what waits in the journal.
+func (s *Space) rebuildLanes(ctx context.Context, v *view.Tx) (*round, error) {
+	r, err := s.newRound(v, &SyncResult{})
+	if err != nil {
+		return nil, err
+	}
 	if err := r.resetEpoch(); err != nil {
-		return err
+		return nil, err
 	}
 	r.again = true
 	local := &display{refs: map[string]wire.ObjectID{}}
@@ -260,16 +269,14 @@ func (s *Space) rebuild(ctx context.Context, v *view.Tx) error {
 		}
 	}
 	if err := r.rebuildOrder(); err != nil {
-		return err
+		return nil, err
 	}
-	if err := r.readLanes(ctx, local); err != nil {
-		return err
-	}
-	return r.foldJournal()
+	return r, r.readLanes(ctx, local)
 }
 
-// foldJournal applies the own transactions that are not in the lane yet.
-func (r *round) foldJournal() error {
+// foldJournal applies the own transactions that are not in the lane yet, but for those
+// that edit documents if they were set back.
+func (r *round) foldJournal(back *setBack) error {
 	rows, err := r.v.PendingJournal(0)
 	if err != nil {
 		return err
@@ -278,6 +285,9 @@ func (r *round) foldJournal() error {
 		tx, err := merge.DecodeTransaction(row.Tx)
 		if err != nil {
 			return fmt.Errorf("local store: journal: %w", err)
+		}
+		if back != nil && edits(tx) {
+			continue
 		}
 		if _, err := r.v.Apply(r.me.Device, r.me.Member, tx.Stamp(r.me.Device), tx.Ops); err != nil {
 			return err

@@ -1,6 +1,7 @@
 package threeway
 
 import (
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -14,12 +15,22 @@ type Splice struct {
 // Splices say how old becomes new, in ascending order; positions count the code
 // points of old. They follow lines, and words within lines that changed.
 func Splices(old, new string) []Splice {
-	start := sameStart(old, new)
+	// Whole lines alone: the end of a changed word may be the end of another one, too.
+	start := strings.LastIndexByte(old[:sameStart(old, new)], '\n') + 1
 	s := splicer{at: utf8.RuneCountInString(old[:start])}
 	old, new = old[start:], new[start:]
 	end := sameEnd(old, new)
+	if end < len(old) || end < len(new) {
+		end = wholeLines(old[len(old)-end:])
+	}
 	s.lines(old[:len(old)-end], new[:len(new)-end])
 	return s.out
+}
+
+// wholeLines is how many bytes follow the first end of a line.
+func wholeLines(s string) int {
+	_, rest, _ := strings.Cut(s, "\n")
+	return len(rest)
 }
 
 // sameStart is how many bytes the two begin with alike, whole code points only.
@@ -76,6 +87,12 @@ func (s *splicer) hunks(a, b []string, next func(x, y []string)) {
 }
 
 func (s *splicer) put(old, new string) {
+	start := sameStart(old, new)
+	s.at += utf8.RuneCountInString(old[:start])
+	old, new = old[start:], new[start:]
+	end := sameEnd(old, new)
+	defer func(n int) { s.at += n }(utf8.RuneCountInString(old[len(old)-end:]))
+	old, new = old[:len(old)-end], new[:len(new)-end]
 	n := utf8.RuneCountInString(old)
 	if n > 0 || new != "" {
 		s.out = append(s.out, Splice{s.at, n, new})

@@ -30,7 +30,7 @@ func TestSplices(t *testing.T) {
 		{"héllo", "", []threeway.Splice{{0, 5, ""}}},
 		{"é", "è", []threeway.Splice{{0, 1, "è"}}},
 		{"a red fox\n", "a blue fox\n", []threeway.Splice{{2, 3, "blue"}}},
-		{"one\ntwo\nthree\n", "one\n2\nthree\n4\n", []threeway.Splice{{4, 3, "2"}, {13, 0, "\n4"}}},
+		{"one\ntwo\nthree\n", "one\n2\nthree\n4\n", []threeway.Splice{{4, 3, "2"}, {14, 0, "4\n"}}},
 	} {
 		if diff := cmp.Diff(c.want, threeway.Splices(c.old, c.new)); diff != "" {
 			t.Errorf("%q to %q: %s", c.old, c.new, diff)
