@@ -182,10 +182,10 @@ func FuzzLoadTextColumns(f *testing.F) {
 	f.Add([]byte(c[0]), []byte(c[1]), []byte(c[2]), []byte(c[3]), []byte(x.String()), x.dead())
 	f.Add([]byte{}, []byte{0, 0}, []byte{}, []byte{}, []byte{}, []byte{})
 	f.Fuzz(func(t *testing.T, devices, graph, kinds, positions, text, dead []byte) {
-		b := appendPacked([]byte{textVersion}, text, nil)
-		b = appendPacked(b, dead, tailOf(text))
+		b := appendPacked([]byte{textVersion}, text, nil, 9)
+		b = appendPacked(b, dead, tailOf(text), 9)
 		for _, column := range [][]byte{devices, graph, kinds, positions} {
-			b = appendPacked(b, column, nil)
+			b = appendPacked(b, column, nil, 9)
 		}
 		x, err := LoadText(b)
 		if err != nil {

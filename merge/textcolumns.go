@@ -72,10 +72,10 @@ func (r *columnReader) bytes(n int, what string) []byte {
 func (r *columnReader) more() bool { return len(r.b) > 0 }
 
 // appendPacked appends a column, compressed: its length, the length of what
-// follows, and that as DEFLATE (RFC 1951) with a dictionary.
-func appendPacked(b []byte, raw, dictionary []byte) []byte {
+// follows, and that as DEFLATE (RFC 1951) of a level with a dictionary.
+func appendPacked(b []byte, raw, dictionary []byte, level int) []byte {
 	var packed bytes.Buffer
-	w, _ := flate.NewWriterDict(&packed, flate.BestCompression, dictionary) // fails for unknown levels only
+	w, _ := flate.NewWriterDict(&packed, level, dictionary) // fails for unknown levels only
 	_, _ = w.Write(raw)                                                     // a buffer takes all
 	_ = w.Close()
 	b = binary.AppendUvarint(b, uint64(len(raw)))

@@ -1,6 +1,7 @@
 package merge
 
 import (
+	"compress/flate"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -161,7 +162,7 @@ func (d *TextDoc) encodeOpen() ([]byte, error) {
 	full, saved := uint64(1), []byte(nil)
 	if !d.full {
 		var err error
-		if saved, err = SaveText(&d.text); err != nil {
+		if saved, err = saveText(&d.text, flate.BestSpeed); err != nil {
 			return nil, err
 		}
 		full = 0

@@ -2,6 +2,7 @@ package merge
 
 import (
 	"bytes"
+	"compress/flate"
 	"fmt"
 	"slices"
 	"unicode/utf8"
@@ -29,7 +30,9 @@ const textVersion = 1
 //	positions   the distance from where the operation before left the cursor…
 //
 // The error is ErrTextFull if a column is too long.
-func SaveText(t *Text) ([]byte, error) {
+func SaveText(t *Text) ([]byte, error) { return saveText(t, flate.BestCompression) }
+
+func saveText(t *Text, level int) ([]byte, error) {
 	t.Merge(nil)
 	text := t.rope.appendTo(nil)
 	columns := [][]byte{text, t.dead()}
@@ -45,7 +48,7 @@ func SaveText(t *Text) ([]byte, error) {
 		if i == 1 {
 			dictionary = tailOf(text)
 		}
-		b = appendPacked(b, c, dictionary)
+		b = appendPacked(b, c, dictionary, level)
 	}
 	return b, nil
 }
