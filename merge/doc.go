@@ -20,6 +20,13 @@
 //	textwalk.go     the walk over it that brings positions together
 //	texttree.go     the index that it keeps, textrope.go the text itself
 //	textcodec.go    changes and saved texts as bytes
+//	textdoc.go      a text as a document: what an epoch starts with, and its
+//	                changes; textcarry.go issues them again after a seal
+//
+// Documents of all types have one interface:
+//
+//	document.go     what they have in common; documentlist.go and its like: a
+//	                driver as a document
 //
 // # The law
 //
