@@ -3,6 +3,7 @@
 //	typing()                 optional: another copy for typing alone
 //	fresh(device)            an empty copy with edit(pos, del, ins), update(), pull(updates), length(), save()
 //	load(saved), read(saved) the length of the text that save gave
+//	hub()                    optional: what joins updates for a copy beforehand, bundle(updates, text), know(updates)
 //	log(updates)             optional: a function that merges a log in memory and gives the length
 
 const enough = 3000, least = 5
@@ -45,9 +46,9 @@ function opening(peer, text, updates, must, note) {
   const saved = text.save()
   note('saved', saved.length)
   note('full', best(() => {
-    const copy = peer.fresh(100)
+    const copy = peer.fresh(100), joined = bundled(peer, [], updates, copy)
     return () => {
-      copy.pull(updates)
+      copy.pull(joined)
       must(copy.length())
     }
   }))
@@ -61,14 +62,23 @@ function opening(peer, text, updates, must, note) {
   note('load', best(() => () => must(peer.load(saved))))
 }
 
+// bundled joins the fresh updates if the peer can, whose hub knows the earlier ones.
+function bundled(peer, known, fresh, text) {
+  const hub = peer.hub?.()
+  if (!hub) return fresh
+  if (known.length) hub.know(known)
+  return hub.bundle(fresh, text)
+}
+
 // live lets devices live a story; timed is told what each timed pull took.
 function live(peer, story, timed) {
-  const devices = [], updates = []
+  const devices = [], updates = [], hub = timed && peer.hub?.()
   for (let i = 0; i < story.devices; i++) devices.push(peer.fresh(i))
   for (const [i, step] of story.steps.entries()) {
     const text = devices[step.device]
     if (step.pull) {
-      const pulled = step.pull.map(k => updates[k])
+      let pulled = step.pull.map(k => updates[k])
+      if (hub) pulled = hub.bundle(pulled, text)
       const begin = performance.now()
       text.pull(pulled)
       if (timed && step.timed) timed(step.timed, performance.now() - begin)
@@ -96,8 +106,9 @@ function merging(peer, story, must, note) {
   note('last 1 %', best(() => {
     const text = peer.fresh(100)
     text.pull(updates.slice(0, cut))
+    const rest = bundled(peer, updates, updates.slice(cut), text)
     return () => {
-      text.pull(updates.slice(cut))
+      text.pull(rest)
       must(text.length())
     }
   }))

@@ -23,7 +23,6 @@ class Text {
   pull(updates) {
     if (updates.length === 1) this.doc.import(updates[0])
     else this.doc.importBatch(updates)
-    this.stale = true
   }
   length() { return this.text.length }
   save() {
@@ -31,6 +30,22 @@ class Text {
     return this.doc.export({ mode: 'snapshot' })
   }
 }
+
+// Hub is a detached document: it has the operations and no state. What it gives is one update,
+// which Loro takes in faster than many.
+class Hub {
+  constructor() {
+    this.doc = new LoroDoc()
+    this.doc.detach()
+  }
+  know(updates) { this.doc.importBatch(updates) }
+  bundle(updates, text) {
+    this.know(updates)
+    return [this.doc.export({ mode: 'update', from: text.doc.oplogVersion() })]
+  }
+}
+
+export const hub = () => new Hub()
 
 export const fresh = device => new Text(device)
 

@@ -31,6 +31,8 @@ class Text {
   save() { return Y.encodeStateAsUpdate(this.doc) }
 }
 
+export const hub = () => ({ know() {}, bundle: updates => [Y.mergeUpdates(updates)] })
+
 export const fresh = device => new Text(device)
 
 export function load(saved) {
