@@ -162,7 +162,7 @@ func (a *app) textBlame(t *space.Text) error {
 	})
 	return a.print(runs, func(w io.Writer) {
 		table(w, []string{"POS", "WHO", "TIME", "TEXT"}, mapped(runs, func(b blamed) []string {
-			return []string{fmt.Sprint(b.Pos), orElse(b.Name, b.Device), moment(b.Time), b.Text}
+			return []string{fmt.Sprint(b.Pos), orElse(b.Name, b.Device), moment(b.Time), `"` + b.Text + `"`}
 		}))
 	})
 }
