@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -46,7 +47,7 @@ func (a *app) importRows(s *space.Space, tableName, name string, f importFlags) 
 	if err != nil {
 		return err
 	}
-	texts, err := a.textColumns(s, tableName)
+	texts, documents, err := a.textColumns(s, tableName)
 	if err != nil {
 		return err
 	}
@@ -55,29 +56,30 @@ func (a *app) importRows(s *space.Space, tableName, name string, f importFlags) 
 	if err != nil {
 		return usage(fmt.Errorf("%s: %w", name, err), "")
 	}
-	in := importer{a: a, s: s, table: tableName, update: f.update, next: lenient(next, texts), read: count, size: size}
+	in := importer{a: a, s: s, table: tableName, update: f.update, documents: documents, next: lenient(next, texts), read: count, size: size}
 	if err := in.run(); err != nil {
 		return importFault(err, name, in.rows)
 	}
 	return a.print(imported{in.rows}, func(w io.Writer) { fmt.Fprintf(w, rowsImported, in.rows) })
 }
 
-// textColumns are those that can hold an empty value.
-func (a *app) textColumns(s *space.Space, tableName string) (map[string]bool, error) {
+// textColumns are those that can hold an empty value, and documents those that no update writes.
+func (a *app) textColumns(s *space.Space, tableName string) (texts, documents map[string]bool, err error) {
 	tables, err := s.Tables(a.ctx)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, t := range tables {
 		if t.Name == tableName {
-			texts := map[string]bool{}
+			texts, documents = map[string]bool{}, map[string]bool{}
 			for _, c := range t.Columns {
-				texts[c.Name] = c.Type == "text" || c.Type == "bytes"
+				texts[c.Name] = c.Type == "text" || c.Type == "bytes" || c.Type == "textarea"
+				documents[c.Name] = commandOf[c.Type] != "" || c.Type == "tree"
 			}
-			return texts, nil
+			return texts, documents, nil
 		}
 	}
-	return nil, hinted(fmt.Errorf(noTable, tableName, space.ErrNotFound), hintTables)
+	return nil, nil, hinted(fmt.Errorf(noTable, tableName, space.ErrNotFound), hintTables)
 }
 
 // lenient lets "" stand for no value in columns that hold no text: some programs quote every cell.
@@ -136,10 +138,13 @@ type importer struct {
 	s      *space.Space
 	table  string
 	update bool
-	next   func() (space.Row, error) // io.EOF at the end
-	read   *counter
-	size   int64
-	rows   int // committed
+
+	documents map[string]bool // columns
+
+	next func() (space.Row, error) // io.EOF at the end
+	read *counter
+	size int64
+	rows int // committed
 }
 
 // run reads a batch before it begins the transaction, so that the store is not held while a pipe is slow.
@@ -201,7 +206,7 @@ func (in *importer) put(tx *space.Tx, row space.Row) error {
 		_, err := tx.Insert(in.table, row)
 		return err
 	}
-	_, err = tx.Get(in.table, id)
+	now, err := tx.Get(in.table, id)
 	switch {
 	case errors.Is(err, space.ErrNotFound):
 		_, err = tx.Insert(in.table, row)
@@ -212,7 +217,37 @@ func (in *importer) put(tx *space.Tx, row space.Row) error {
 		return usagef(hintImportUpdate, rowExists, id)
 	}
 	delete(row, "id")
+	in.dropSame(row, now)
+	if len(row) == 0 {
+		return nil
+	}
 	return tx.Update(in.table, id, row)
+}
+
+// dropSame leaves out documents that are what the file says already: an update writes no whole ones.
+func (in *importer) dropSame(row, now space.Row) {
+	for name, v := range row {
+		if in.documents[name] && documentText(v) == documentText(now[name]) {
+			delete(row, name)
+		}
+	}
+}
+
+// documentText is the value of a document in one form, whether a file or the space has it.
+func documentText(v any) string {
+	raw, ok := v.(json.RawMessage)
+	if !ok {
+		return text(v)
+	}
+	var s string
+	if json.Unmarshal(raw, &s) == nil {
+		return s
+	}
+	var b bytes.Buffer
+	if json.Compact(&b, raw) != nil {
+		return string(raw)
+	}
+	return b.String()
 }
 
 // rowID is the id that a row brings.
