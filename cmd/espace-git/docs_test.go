@@ -31,6 +31,8 @@ func TestDocumentedShapes(t *testing.T) {
 		"device list": space.DeviceInfo{}, "log": space.LogEntry{}, "pending": space.LogEntry{}, "verify": space.VerifyResult{},
 		"fingerprint": space.Fingerprint{}, "schema show": schemaShown{}, "schema apply": schemaChanges{}, "insert": inserted{},
 		"import": imported{}, "watch": change{}, "demo": demo.Result{}, "remote list": space.RemoteInfo{}, "heal": space.Healed{},
+		"text show": textShown{}, "text blame": blamed{}.Credit, "list show": listItem{}, "set show": setItem{}, "counter show": counted{},
+		"flag show": flagged{}, "record show": space.RecordEntry{}, "text ls": listed{},
 	} {
 		row, ok := rows[command]
 		if !ok {
