@@ -46,6 +46,8 @@ func editValue(typ merge.DocumentType, author wire.DeviceID, change []byte) (val
 		return value, failure("appends to the log", err)
 	case merge.TreeDocument:
 		return treeEdit(author, change)
+	case merge.FileDocument:
+		return fileEdit(author, change)
 	}
 	return nil, "changes a document"
 }
@@ -139,8 +141,8 @@ func treeEdit(author wire.DeviceID, change []byte) (any, string) {
 			names = append(names, op.Name)
 		}
 	}
-	return names, fmt.Sprintf("creates %d nodes, moves %d, renames %d, sets %d, removes %d", count[merge.TreeCreate],
-		count[merge.TreeMove], count[merge.TreeRename], count[merge.TreeSet], count[merge.TreeDelete])
+	return names, fmt.Sprintf("creates %d nodes, moves %d, renames %d, sets %d, keeps %d, removes %d", count[merge.TreeCreate],
+		count[merge.TreeMove], count[merge.TreeRename], count[merge.TreeSet], count[merge.TreeKeep], count[merge.TreeDelete])
 }
 
 // again makes a change of this device that does what another one did, or an own one that
@@ -173,6 +175,8 @@ func (tx *Tx) again(at docAt, author wire.DeviceID, change []byte) error {
 		return tx.setAgain(at, d, author, change)
 	case *merge.ListDoc:
 		return tx.listAgain(at, author, change)
+	case *merge.FileDoc:
+		return tx.fileAgain(at, d, author, change)
 	}
 	return usage("changes of a %s can't be made again: `conflicts` and `set-aside` show them", at.column.Type)
 }

@@ -250,3 +250,55 @@ func TestFoldersMovedIntoEachOther(t *testing.T) {
 		t.Errorf("%v", got)
 	}
 }
+
+// What waited while an epoch was sealed is issued again: new files and versions are
+// there, with what they replaced; a version of a file whose delete was sealed is in
+// its author's conflicts.
+func TestFilesOverASeal(t *testing.T) {
+	_, people := newMirrorStory(t, "alice", "bob")
+	alice, bob := people[0], people[1]
+	alice.puts("kept.txt", "1\n2\n3\n4\n5\n6\n")
+	alice.puts("gone.bin", "\x00one")
+	alice.puts("d/old.txt", "old")
+	settled(alice, bob)
+	bob.puts("kept.txt", "1\n2\n3\n4\n5\nBOB\n")
+	bob.puts("gone.bin", "\x00bob")
+	bob.puts("d/new.bin", string(content(20_000)))
+	if err := bob.s.Files().Rename(t.Context(), "d/old.txt", "moved.txt"); err != nil {
+		t.Fatal(err)
+	}
+	alice.puts("kept.txt", "ALICE\n2\n3\n4\n5\n6\n")
+	if err := alice.s.Files().Remove(t.Context(), "gone.bin"); err != nil {
+		t.Fatal(err)
+	}
+	alice.sync()
+	if _, err := alice.s.Seal(t.Context(), space.SealOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	settled(bob, alice)
+	if d := cmp.Diff(alice.listing(""), bob.listing("")); d != "" {
+		t.Fatal(d)
+	}
+	var names []string
+	for _, e := range alice.listing("") {
+		name, _, _ := strings.Cut(e, "=")
+		names = append(names, name)
+	}
+	if d := cmp.Diff([]string{"d/", "d/new.bin", "kept.txt", "moved.txt"}, names); d != "" {
+		t.Errorf("files (-want +got):\n%s", d)
+	}
+	if got := bob.fileText("kept.txt"); got != "ALICE\n2\n3\n4\n5\nBOB\n" {
+		t.Errorf("kept.txt: %q", got)
+	}
+	lost, err := bob.s.Conflicts(t.Context())
+	if err != nil || len(lost) == 0 {
+		t.Fatalf("%d conflicts, %v", len(lost), err)
+	}
+	if _, err := bob.s.Retry(t.Context(), lost[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	settled(bob, alice)
+	if got := alice.fileText("gone.bin"); got != "\x00bob" {
+		t.Errorf("tried again: %q", got)
+	}
+}

@@ -58,17 +58,22 @@ func (s *Space) versionChunks(ctx context.Context, v *merge.FileVersion) ([]chun
 	return refs, err
 }
 
-func (s *Space) listedChunks(ctx context.Context, v *merge.FileVersion) ([]chunks.Ref, error) {
-	data := v.Content.Data
+// chunkList reads the data of a version; here says that the list is that of the
+// content, and not that of a list.
+func chunkList(data []byte) (refs []chunks.Ref, here bool, err error) {
 	if len(data) == 0 || data[0] > chunksThere {
-		return nil, fmt.Errorf("%w: no list of chunks", ErrContent)
+		return nil, false, fmt.Errorf("%w: no list of chunks", ErrContent)
 	}
-	refs, err := chunks.Decode(data[1:])
-	if err != nil {
-		return nil, join(ErrContent, err)
+	if refs, err = chunks.Decode(data[1:]); err != nil {
+		err = join(ErrContent, err)
 	}
-	if data[0] == chunksHere {
-		return refs, nil
+	return refs, data[0] == chunksHere, err
+}
+
+func (s *Space) listedChunks(ctx context.Context, v *merge.FileVersion) ([]chunks.Ref, error) {
+	refs, here, err := chunkList(v.Content.Data)
+	if err != nil || here {
+		return refs, err
 	}
 	if chunks.Length(refs) > wire.MaxChunk {
 		return nil, fmt.Errorf("%w: a list of chunks of %d bytes", ErrContent, chunks.Length(refs))

@@ -62,8 +62,8 @@ func (f *fileView) conflicted(at filePlace, name string, d *merge.FileDoc) *conf
 	if len(c.heads) < 2 {
 		return nil
 	}
-	if n := c.heads[0].Content.Name; n != "" {
-		c.name = n
+	if at.table.Number != schema.FilesTable { // it has no other name
+		c.name = c.heads[0].Content.Name
 	}
 	for i, h := range c.heads {
 		c.who = append(c.who, deviceName(f.v, f.roster, h.Device))

@@ -182,7 +182,7 @@ func (x *filesTx) put(p *filePut) error {
 	if err != nil {
 		return err
 	}
-	p.content.state.Name = ""
+	p.content.state.Name = baseName(clean) // by which it comes back if it is lost
 	info, err := x.find(clean)
 	switch {
 	case isNotFound(err):

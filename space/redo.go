@@ -19,6 +19,10 @@ func (tx *Tx) redo(author wire.DeviceID, ops []merge.Op) error {
 			made[ops[i].Row] = true
 		}
 	}
+	ops, err := tx.redoFiles(author, ops)
+	if err != nil {
+		return err
+	}
 	for _, op := range ops {
 		if op.Kind == merge.Edit {
 			if err := tx.redoEdit(author, op); err != nil {
