@@ -235,10 +235,26 @@ func TestEditsRefused(t *testing.T) {
 // What a transaction did that was taken back is not in memory either.
 func TestDocumentsTakenBack(t *testing.T) {
 	db := newStore(t, docSchema)
+	other, err := Open(db.Path(), testKey) // as another process does
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
 	undo := errors.New("undo")
+	shows := func(n uint64) {
+		t.Helper()
+		look(t, db, func(tx *Tx) error {
+			doc, err := tx.Document(1, rid(1), likesColumn)
+			if doc.Value() != int64(n-1) {
+				t.Errorf("after %d: %v", n, doc.Value())
+			}
+			return err
+		})
+	}
 	apply(t, db, stamp(10, 1, 1), insertOp(rid(1)))
-	for n := uint64(2); n < 6; n++ {
-		apply(t, db, stamp(10+n, 1, n), editOp(rid(1), likesColumn, add(1)))
+	for n := uint64(2); n < 10; n++ {
+		apply(t, []*DB{other, db}[n%2], stamp(10+n, 1, n), editOp(rid(1), likesColumn, add(1)))
+		shows(n)
 		err := db.Update(context.Background(), func(tx *Tx) error {
 			st := stamp(100, 2, 1)
 			if _, err := tx.Apply(st.Device, wire.MemberIDOf(st.Device), st, []merge.Op{editOp(rid(1), likesColumn, add(1000))}); err != nil {
@@ -254,12 +270,38 @@ func TestDocumentsTakenBack(t *testing.T) {
 		if !errors.Is(err, undo) {
 			t.Fatal(err)
 		}
-		look(t, db, func(tx *Tx) error {
-			doc, err := tx.Document(1, rid(1), likesColumn)
-			if doc.Value() != int64(n-1) {
-				t.Errorf("after %d: %v", n, doc.Value())
-			}
-			return err
-		})
+		shows(n)
 	}
+}
+
+// Who began to read before a write goes on reading what was there then.
+func TestDocumentOfTheSnapshot(t *testing.T) {
+	db := newStore(t, docSchema)
+	apply(t, db, stamp(10, 1, 1), insertOp(rid(1)), editOp(rid(1), likesColumn, add(1)))
+	likes := func(tx *Tx) any {
+		doc, err := tx.Document(1, rid(1), likesColumn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return doc.Value()
+	}
+	look(t, db, func(before *Tx) error {
+		apply(t, db, stamp(11, 1, 2), editOp(rid(1), likesColumn, add(1)))
+		if got := likes(before); got != int64(1) {
+			t.Errorf("the reader that began before: %v", got)
+		}
+		look(t, db, func(after *Tx) error {
+			if got := likes(after); got != int64(2) {
+				t.Errorf("one that began after: %v", got)
+			}
+			return nil
+		})
+		return nil
+	})
+	look(t, db, func(tx *Tx) error {
+		if got := likes(tx); got != int64(2) {
+			t.Errorf("at the end: %v", got)
+		}
+		return nil
+	})
 }
