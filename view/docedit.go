@@ -25,13 +25,9 @@ func (tx *Tx) applyEdit(stamp merge.Stamp, op *merge.Op, place int) error {
 	if err != nil {
 		return err
 	}
-	state, change := merge.ApplyOp(old.state, stamp, op, k.table.options)
-	meta := merge.AppendRowState(make([]byte, 0, 128), &state)
-	wrote := !bytes.Equal(meta, old.meta)
-	if wrote {
-		if err := tx.writeRow(k, old, change, meta, nil); err != nil {
-			return err
-		}
+	wrote, err := tx.stampEdit(k, old, stamp, op)
+	if err != nil {
+		return err
 	}
 	fresh := false
 	for _, c := range op.Cells {
@@ -42,12 +38,29 @@ func (tx *Tx) applyEdit(stamp merge.Stamp, op *merge.Op, place int) error {
 		fresh = fresh || came
 	}
 	switch {
-	case !wrote && fresh:
+	case wrote: // counted
+	case fresh:
 		tx.count(k.table, old.s, old.s)
-	case !wrote:
+	default:
 		tx.fold.effects.Late++
 	}
 	return nil
+}
+
+// stampEdit writes the stamps of an edit to its row, if they are above those there. They
+// rarely bring a row back to life (update_wins).
+func (tx *Tx) stampEdit(k rowKey, old stored, stamp merge.Stamp, op *merge.Op) (wrote bool, err error) {
+	state, change := merge.ApplyOp(old.state, stamp, op, k.table.options)
+	meta := merge.AppendRowState(make([]byte, 0, 128), &state)
+	if bytes.Equal(meta, old.meta) {
+		return false, nil
+	}
+	if old.found && change.WasLive == change.Live {
+		tx.hold(k, old.s, meta)
+		tx.count(k.table, old.s, old.s)
+		return true, nil
+	}
+	return true, tx.writeRow(k, old, change, meta, nil)
 }
 
 // addEdit puts an edit behind the others, once. One that is there with another stamp

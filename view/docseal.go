@@ -132,7 +132,7 @@ func (tx *Tx) forgetDocuments() error {
 
 // clearDocuments removes all documents.
 func (tx *Tx) clearDocuments() error {
-	tx.docs, tx.docSize, tx.stale, tx.parts = nil, 0, 0, documentParts{}
+	tx.docs, tx.docSize, tx.stale, tx.held, tx.parts = nil, 0, 0, nil, documentParts{}
 	if err := tx.c.exec("DELETE FROM edit$"); err != nil {
 		return err
 	}

@@ -5,12 +5,14 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/espace-git/espace-git/internal/wire"
 	"github.com/espace-git/espace-git/merge"
+	"github.com/espace-git/espace-git/schema"
 )
 
 const docSchema = `
@@ -303,5 +305,117 @@ func TestDocumentOfTheSnapshot(t *testing.T) {
 			t.Errorf("at the end: %v", got)
 		}
 		return nil
+	})
+}
+
+// A table that gets its first documents keeps its rows, and what refers to them.
+func TestFirstDocuments(t *testing.T) {
+	db, s := everything(t)
+	before := rows(t, db, Query{Table: "messages", Columns: append(columnNames(s, "messages"), "created_at")})
+	more := strings.Replace(testSchema, "      text:    {type: text}\n", "      text:    {type: text}\n      body:    {type: textarea}\n      votes:   {type: counter, index: true}\n", 1)
+	parsed, err := schema.Parse([]byte(more))
+	if err != nil {
+		t.Fatal(err)
+	}
+	next, err := schema.Number(s, parsed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	update(t, db, func(tx *Tx) error { return tx.SetSchema(next, 2) })
+	for _, row := range before {
+		row["body"], row["votes"] = "", int64(0)
+	}
+	after := rows(t, db, Query{Table: "messages", Columns: append(columnNames(next, "messages"), "created_at")})
+	if d := cmp.Diff(before, after); d != "" || len(after) == 0 {
+		t.Error(d)
+	}
+	if n := len(rows(t, db, Query{Table: "messages", Where: "votes = 0"})); n != len(after) {
+		t.Errorf("%d rows without votes", n)
+	}
+	update(t, db, func(tx *Tx) error {
+		if problems, err := tx.Check(); err != nil || len(problems) > 0 {
+			t.Errorf("%v %v", problems, err)
+		}
+		return tx.SetSchema(next, 3)
+	})
+	if packed := packedTables(t, db); packed["t$2"] || !packed["t$1"] {
+		t.Errorf("tables without rowid: %v", packed)
+	}
+}
+
+func columnNames(s *schema.Schema, table string) (out []string) {
+	st, _ := s.Table(table)
+	for _, c := range st.Columns {
+		out = append(out, c.Name)
+	}
+	return out
+}
+
+func packedTables(t *testing.T, db *DB) map[string]bool {
+	out := map[string]bool{}
+	look(t, db, func(tx *Tx) error {
+		names, err := tx.strings("SELECT name FROM pragma_table_list WHERE wr")
+		for _, n := range names {
+			out[n] = true
+		}
+		return err
+	})
+	return out
+}
+
+// A snapshot spares the edits before it; one that can't be read does no harm.
+func TestSnapshots(t *testing.T) {
+	db := newStore(t, docSchema)
+	apply(t, db, stamp(10, 1, 1), insertOp(rid(1)))
+	for n := uint64(2); n < 2+3*snapEdits; n += snapEdits / 2 {
+		update(t, db, func(tx *Tx) error {
+			for k := n; k < n+snapEdits/2; k++ {
+				st := stamp(k, 1, k)
+				mustApply(t, tx, st, editOp(rid(1), bodyColumn, splice(t, tx, st.Device, rid(1), 0, 0, "x")), editOp(rid(1), likesColumn, add(1)))
+			}
+			return nil
+		})
+	}
+	upto := func() (out []string) {
+		look(t, db, func(tx *Tx) (err error) {
+			out, err = tx.strings("SELECT upto FROM doc$ WHERE snap IS NOT NULL ORDER BY col")
+			return err
+		})
+		return out
+	}
+	if d := cmp.Diff([]string{"768", "768"}, upto()); d != "" {
+		t.Errorf("snapshots: %s", d)
+	}
+	want := note(t, db, rid(1))
+	for _, spoil := range []string{"UPDATE doc$ SET upto = upto", "UPDATE doc$ SET snap = x'00ff00'", "UPDATE doc$ SET snap = NULL, upto = 0"} {
+		update(t, db, func(tx *Tx) error { return tx.c.Exec(spoil) })
+		again, err := Open(db.Path(), testKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		look(t, again, func(tx *Tx) error {
+			doc, err := tx.Document(1, rid(1), bodyColumn)
+			if doc.Value() != want["body"] {
+				t.Errorf("%s: %q", spoil, doc.Value())
+			}
+			return err
+		})
+		if err := again.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// What was withdrawn is in no snapshot.
+	update(t, db, func(tx *Tx) error { return tx.Withdraw(dev(1), 700) })
+	again, err := Open(db.Path(), testKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer again.Close()
+	look(t, again, func(tx *Tx) error {
+		doc, err := tx.Document(1, rid(1), likesColumn)
+		if doc.Value() != want["likes"].(int64)-1 {
+			t.Errorf("withdrawn: %v", doc.Value())
+		}
+		return err
 	})
 }

@@ -30,6 +30,9 @@ func (tx *Tx) RowImage(table uint32, row merge.RowID) ([]byte, error) {
 	if err := tx.may(false); err != nil {
 		return nil, err
 	}
+	if err := tx.flush(); err != nil {
+		return nil, err
+	}
 	k, err := tx.rowOf(table, row)
 	if err != nil {
 		return nil, err
@@ -92,6 +95,9 @@ func storedValue(s *sqlite3.Stmt, i int) any {
 // what refers to it follows.
 func (tx *Tx) RestoreRow(table uint32, row merge.RowID, img []byte) error {
 	if err := tx.may(true); err != nil {
+		return err
+	}
+	if err := tx.flush(); err != nil {
 		return err
 	}
 	tx.c.trim()

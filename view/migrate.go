@@ -134,11 +134,7 @@ func (tx *Tx) migrate(old, next *layout) error {
 }
 
 func (tx *Tx) migrateTable(t *table) error {
-	// WITHOUT ROWID: one page to write for a new row, not two, and rows lie in
-	// the order of their IDs, which is about that of their making.
-	err := tx.c.Exec("CREATE TABLE IF NOT EXISTS " + t.store +
-		" (id TEXT NOT NULL PRIMARY KEY, s INTEGER NOT NULL, meta BLOB NOT NULL) WITHOUT ROWID")
-	if err != nil {
+	if err := tx.createTable(t); err != nil {
 		return err
 	}
 	if err := tx.retype(t); err != nil {
@@ -154,6 +150,45 @@ func (tx *Tx) migrateTable(t *table) error {
 		return nil
 	}
 	return tx.c.Exec(t.viewSQL())
+}
+
+// createTable makes the table of rows, without columns.
+//
+// Without documents it is one WITHOUT ROWID: one page to write for a new row, not two,
+// and rows lie in the order of their IDs, which is about that of their making. But
+// there SQLite reads all of a large row only to compare its ID, so with documents it
+// is an ordinary one. A table that gets its first documents becomes such a one.
+func (tx *Tx) createTable(t *table) error {
+	const columns = " (id TEXT NOT NULL PRIMARY KEY, s INTEGER NOT NULL, meta BLOB NOT NULL)"
+	create := "CREATE TABLE IF NOT EXISTS " + t.store + columns
+	if len(t.documents) == 0 {
+		return tx.c.Exec(create + " WITHOUT ROWID")
+	}
+	packed, err := tx.strings("SELECT name FROM pragma_table_list(?1) WHERE wr", t.store)
+	if err != nil {
+		return err
+	}
+	if len(packed) == 0 {
+		return tx.c.Exec(create)
+	}
+	return tx.unpack(t, create)
+}
+
+// unpack copies a table WITHOUT ROWID into one of the other kind.
+func (tx *Tx) unpack(t *table, create string) error {
+	declared, err := tx.strings("SELECT name || ' ' || type FROM pragma_table_info(?1) WHERE cid > 2", t.store)
+	if err != nil {
+		return err
+	}
+	if err := tx.c.Exec("ALTER TABLE " + t.store + " RENAME TO old$; " + create); err != nil {
+		return err
+	}
+	for _, column := range declared {
+		if err := tx.c.Exec("ALTER TABLE " + t.store + " ADD COLUMN " + column); err != nil {
+			return err
+		}
+	}
+	return tx.c.Exec("INSERT INTO " + t.store + " SELECT * FROM old$; DROP TABLE old$")
 }
 
 // addHidden makes the tables that every space has.

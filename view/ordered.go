@@ -40,6 +40,9 @@ func (tx *Tx) ApplyOrdered(author wire.DeviceID, member wire.MemberID, stamp mer
 	if err := tx.may(true); err != nil {
 		return Effects{}, err
 	}
+	if err := tx.flush(); err != nil {
+		return Effects{}, err
+	}
 	if err := tx.c.exec("SAVEPOINT ordered$"); err != nil {
 		return Effects{}, failed("folding", err)
 	}

@@ -131,6 +131,7 @@ func (tx *Tx) updateRow(k rowKey, s int64, meta []byte, cells []cell) error {
 		}
 		add(c.column.shown, value)
 	}
+	delete(tx.held, k)
 	return tx.c.exec("UPDATE "+k.table.store+" SET "+strings.Join(set, ", ")+" WHERE id = ?1", args...)
 }
 
@@ -143,10 +144,14 @@ type stored struct {
 }
 
 func (tx *Tx) load(k rowKey) (r stored, err error) {
-	r.found, err = tx.c.first(k.table.state, []any{k.id}, func(s *sqlite3.Stmt) {
-		r.s = s.ColumnInt64(0)
-		r.meta = s.ColumnBlob(1, nil)
-	})
+	if h := tx.held[k]; h != nil {
+		r.found, r.s, r.meta = true, h.s, h.meta
+	} else {
+		r.found, err = tx.c.first(k.table.state, []any{k.id}, func(s *sqlite3.Stmt) {
+			r.s = s.ColumnInt64(0)
+			r.meta = s.ColumnBlob(1, nil)
+		})
+	}
 	if err != nil || !r.found {
 		return r, err
 	}

@@ -26,6 +26,7 @@ type Tx struct {
 	docs    map[docKey]*openDoc // see docrow.go
 	docSize int                 // about their bytes
 	stale   int                 // of how many the cell is not written
+	held    map[rowKey]*heldRow // see docflush.go
 	parts   documentParts       // see docimport.go
 }
 

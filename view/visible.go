@@ -147,5 +147,8 @@ func (tx *Tx) noteTable(t *table) {
 }
 
 func (tx *Tx) setShown(k rowKey, s int64) error {
+	if h := tx.held[k]; h != nil {
+		h.s = s
+	}
 	return tx.c.exec("UPDATE "+k.table.store+" SET s = ?2 WHERE id = ?1", k.id, s)
 }
