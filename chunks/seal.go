@@ -51,7 +51,8 @@ func (b *buffer) seal(space wire.Hash, s secrets, size int) (Ref, []byte, error)
 	copy(b[:nonceSize], s.nonce[:])
 	aead.Seal(b[nonceSize:nonceSize], s.nonce[:], b[nonceSize:nonceSize+n], ad(space, size))
 	stored := b[:overhead+n]
-	return Ref{Key: s.key, Sum: sha256.Sum256(stored), ID: blobID(stored), Size: uint32(size)}, stored, nil
+	sum, id := sums(stored)
+	return Ref{Key: s.key, Sum: sum, ID: id, Size: uint32(size)}, stored, nil
 }
 
 // ad binds a chunk to its space, and to how much of it is the file's.
@@ -59,13 +60,20 @@ func ad(space wire.Hash, size int) []byte {
 	return wire.AD("chunk", space[:], wire.U64(uint64(size)))
 }
 
-// blobID is the name that git gives a blob.
-func blobID(b []byte) (id wire.ObjectID) {
-	h := sha1.New() //nolint:gosec // see above
-	io.WriteString(h, "blob "+strconv.Itoa(len(b))+"\x00")
-	h.Write(b)
-	h.Sum(id[:0])
-	return id
+// sums are the SHA-256 of a chunk and the name that git gives it as a blob, in one
+// pass over the memory.
+func sums(b []byte) (sum wire.Hash, id wire.ObjectID) {
+	name, content := sha1.New(), sha256.New() //nolint:gosec // see above
+	io.WriteString(name, "blob "+strconv.Itoa(len(b))+"\x00")
+	for len(b) > 0 {
+		n := min(len(b), 32<<10)
+		name.Write(b[:n])
+		content.Write(b[:n])
+		b = b[n:]
+	}
+	content.Sum(sum[:0])
+	name.Sum(id[:0])
+	return sum, id
 }
 
 // Check says whether stored is what ref names, without opening it: nil or ErrWrong.

@@ -9,10 +9,9 @@ import (
 // Blobs writes blobs one after another, holding one at a time, into packs of up to
 // 256 MiB: for what a Batch would have to hold in memory. It is for one goroutine.
 type Blobs struct {
-	repo  *Repo
-	w     *packWriter
-	seen  map[wire.ObjectID]bool
-	entry []byte
+	repo *Repo
+	w    *packWriter
+	seen map[wire.ObjectID]bool
 
 	unsynced int        // bytes written since a sync began
 	syncing  chan error // of the sync under way; nil if there is none
@@ -44,11 +43,10 @@ func (s *Blobs) Add(id wire.ObjectID, data []byte) error {
 		}
 		s.w = w
 	}
-	s.entry = appendEntry(s.entry[:0], kindBlob, data)
-	if err := s.w.raw(id, s.entry); err != nil {
+	if err := s.w.storedBlobEntry(id, data); err != nil {
 		return fmt.Errorf("writing pack: %w", err)
 	}
-	if err := s.syncAhead(len(s.entry)); err != nil {
+	if err := s.syncAhead(len(data)); err != nil {
 		return err
 	}
 	if s.seen[id] = true; len(s.w.records) == blobsInPack {

@@ -202,3 +202,27 @@ func TestBlobUnchecked(t *testing.T) {
 		t.Errorf("missing: %v", err)
 	}
 }
+
+// A blob that is written block by block is what an entry holds.
+func TestStoredBlobEntry(t *testing.T) {
+	for _, n := range []int{0, 1, 0xffff, 0x10000, 200_000} {
+		r, data := newRepo(t), noise(n)
+		w, err := newPackWriter(r.disk, r.packDir(), 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer w.discard()
+		entry := appendEntry(nil, kindBlob, data)
+		if err := firstError(w.raw(wire.ObjectID{1}, entry), w.storedBlobEntry(wire.ObjectID{2}, data), w.w.Flush()); err != nil {
+			t.Fatal(err)
+		}
+		got := make([]byte, len(entry))
+		if _, err := w.f.ReadAt(got, int64(packHeaderSize+len(entry))); err != nil || !bytes.Equal(got, entry) {
+			t.Errorf("%d bytes: another entry (%v)", n, err)
+		}
+		a, b := w.records[0], w.records[1]
+		if a.crc != b.crc || b.offset != a.offset+uint64(len(entry)) || w.offset != b.offset+uint64(len(entry)) {
+			t.Errorf("%d bytes: %+v %+v", n, a, b)
+		}
+	}
+}

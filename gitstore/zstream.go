@@ -18,18 +18,23 @@ func appendStored(b, data []byte) []byte {
 	rest := data
 	for {
 		n := min(len(rest), 0xffff)
-		final := byte(0)
-		if n == len(rest) {
-			final = 1
-		}
-		b = append(b, final)
-		b = binary.LittleEndian.AppendUint16(b, uint16(n))
-		b = binary.LittleEndian.AppendUint16(b, ^uint16(n))
-		b = append(b, rest[:n]...)
-		if rest = rest[n:]; final == 1 {
+		final := n == len(rest)
+		b = append(appendBlockHeader(b, n, final), rest[:n]...)
+		if rest = rest[n:]; final {
 			return binary.BigEndian.AppendUint32(b, adler32.Checksum(data))
 		}
 	}
+}
+
+// appendBlockHeader prints what stands before a stored block of n bytes.
+func appendBlockHeader(b []byte, n int, final bool) []byte {
+	last := byte(0)
+	if final {
+		last = 1
+	}
+	b = append(b, last)
+	b = binary.LittleEndian.AppendUint16(b, uint16(n))
+	return binary.LittleEndian.AppendUint16(b, ^uint16(n))
 }
 
 // deflater is a reused compressor for commits and trees, which do compress.
