@@ -21,7 +21,8 @@
 //	texttree.go     the index that it keeps, textrope.go the text itself
 //	textcodec.go    changes and saved texts as bytes
 //	textdoc.go      a text as a document: what an epoch starts with, and its
-//	                changes; textcarry.go issues them again after a seal
+//	                changes; textcarry.go finds their places after a
+//	                seal, textagain.go issues them again
 //
 // Documents of all types have one interface:
 //

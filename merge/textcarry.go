@@ -2,12 +2,8 @@ package merge
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"sort"
-	"strings"
-
-	"github.com/espace-git/espace-git/internal/wire"
 )
 
 // A change of a text that no cut covers is issued again by its author, against
@@ -17,9 +13,11 @@ import (
 // textCarried says where what a text starts with stood in the epoch before. It
 // is known to who sealed it, and kept in memory alone.
 type textCarried struct {
+	known  bool         // base and runs are
 	base   string       // with which the epoch before had started
 	runs   []TextCredit // names in the epoch before, in order
 	moved  []textMoved  // what was issued again since
+	first  []TextID     // of each author who issued again: the first event of that
 	places *textPlaces  // as made last
 }
 
@@ -48,7 +46,7 @@ type textIn struct {
 }
 
 func carriedOf(d *TextDoc) textCarried {
-	return textCarried{base: d.base.text, runs: d.text.Blame()}
+	return textCarried{known: true, base: d.base.text, runs: d.text.Blame()}
 }
 
 // placesOf is the translation from an old text to d.
@@ -81,14 +79,35 @@ func (d *TextDoc) placesOf(old *TextDoc) *textPlaces {
 
 // byName notes where the base of d stood, if that is known to be in the old text.
 func (p *textPlaces) byName(d *TextDoc) bool {
-	if d.carried.base == p.old.base.text && p.named(d.carried.runs, d.base.text) {
+	if d.carried.known && d.carried.base == p.old.base.text && p.named(d.carried.runs, d.base.text) {
 		return true
 	}
 	if d.base.text != p.old.base.text {
 		return false
 	}
-	// No seal lies between, or one that changed nothing.
-	return p.named([]TextCredit{{TextID{}, d.base.len}}, d.base.text)
+	p.sameEpoch(d)
+	return true
+}
+
+// sameEpoch notes the events that both texts have: no seal lies between them, or
+// one that changed nothing. Those that were issued again have other names.
+func (p *textPlaces) sameEpoch(d *TextDoc) {
+	p.in = nil
+	for i := range p.old.text.lanes.lanes {
+		id := p.old.text.lanes.lanes[i].device
+		n := min(p.old.text.lanes.next(id), d.text.lanes.next(id))
+		for _, first := range d.carried.first {
+			if first.Device == id {
+				n = min(n, int32(first.Seq))
+			}
+		}
+		at := TextID{Device: id}
+		p.old.text.lanes.each(at, n, func(lv, n int32) {
+			p.in = append(p.in, textIn{lv, n, at})
+			at.Seq += uint32(n)
+		})
+	}
+	p.sort()
 }
 
 // named notes that the base stood where these events inserted it, if the old
@@ -236,7 +255,11 @@ func (d *TextDoc) behind(p *textPlaces, lv int32) int {
 			if !ok {
 				break
 			}
-			at := tree.find(d.text.lanes.find(id))
+			at, ok := d.text.item(id)
+			if !ok {
+				r.to = end - 1
+				continue
+			}
 			if !tree.span(at).dead {
 				return int(tree.effect(at)) + 1
 			}
@@ -248,6 +271,18 @@ func (d *TextDoc) behind(p *textPlaces, lv int32) int {
 	}
 }
 
+// item is the place of the item that an event inserted; false if it inserted none.
+func (t *Text) item(id TextID) (textAt, bool) {
+	tree, lv := &t.whole().tree, t.lanes.find(id)
+	if lv < 0 {
+		return textAt{}, false
+	}
+	if value, _ := tree.ids.get(lv); value < 0 {
+		return textAt{}, false
+	}
+	return tree.find(lv), true
+}
+
 // Follow gives the anchor in d, which a seal left, for one in the old text of the
 // epoch before: at the same code point, or where that would be.
 func (d *TextDoc) Follow(old *TextDoc, a TextAnchor) (TextAnchor, error) {
@@ -257,165 +292,9 @@ func (d *TextDoc) Follow(old *TextDoc, a TextAnchor) (TextAnchor, error) {
 	p, lv := d.placesOf(old), old.text.lanes.find(a.At)
 	d.text.Merge(nil)
 	if id, _, _, ok := p.last(textRange{lv, lv + 1}); ok {
-		return TextAnchor{Side: a.Side, At: id}, nil
+		if _, ok = d.text.item(id); ok {
+			return TextAnchor{Side: a.Side, At: id}, nil
+		}
 	}
 	return d.Anchor(d.behind(p, lv), a.Side)
-}
-
-// textAgain is a change on its way to another text.
-type textAgain struct {
-	from, to *TextDoc
-	places   *textPlaces
-	author   wire.DeviceID
-	ops      []TextOp
-	missed   []string // what was not found to be deleted, though it may be there
-}
-
-// reissue is ReissueChange: what was inserted goes, in one piece, behind the
-// nearest code point on its left that lives in onto; what was deleted
-// is deleted as far as it is there.
-func (d *TextDoc) reissue(onto Document, r reissuing, change []byte) ([]byte, []string, bool) {
-	to := onto.(*TextDoc)
-	c, err := openTextChange(r.author, change)
-	if err != nil {
-		return nil, []string{err.Error()}, false
-	}
-	inserts, deletes := c.events()
-	d.text.Merge(nil)
-	to.text.Merge(nil)
-	if int64(c.First.Seq)+inserts+deletes > int64(d.text.lanes.next(r.author)) {
-		return nil, []string{"what it changes was not in the text"}, false
-	}
-	out := &TextChange{First: to.text.Next(r.author), Parents: to.Version()}
-	if !to.room(r.author, c) || int64(out.First.Seq)+inserts+deletes > MaxTextEvents {
-		return nil, []string{ErrTextFull.Error()}, false
-	}
-	g := textAgain{from: d, to: to, places: to.placesOf(d), author: r.author}
-	if err := g.run(c); err != nil {
-		return nil, []string{err.Error()}, false
-	}
-	lost := g.lost()
-	if out.Ops = g.ops; len(out.Ops) == 0 {
-		return nil, lost, false
-	}
-	to.took(out, minuteOf(r.again))
-	again, err := ChangeCell(EncodeTextChange(out))
-	if err != nil {
-		return nil, []string{err.Error()}, false
-	}
-	return again, lost, true
-}
-
-// lost tells what was not deleted and may still be there.
-func (g *textAgain) lost() []string {
-	if len(g.missed) == 0 {
-		return nil
-	}
-	return []string{fmt.Sprintf("deleting %.64q: the text went on, and it was not found there", strings.Join(g.missed, ""))}
-}
-
-// took notes a change whose events the text has already.
-func (d *TextDoc) took(c *TextChange, minute uint64) {
-	d.claim(c)
-	inserts, deletes := c.events()
-	d.note(d.author(c.First.Device), c.First.Seq, inserts, deletes, minute)
-}
-
-func (g *textAgain) run(c *TextChange) error {
-	at := c.First
-	for i := range c.Ops {
-		op := &c.Ops[i]
-		if err := g.delete(at, int32(op.Del)); err != nil {
-			return err
-		}
-		at.Seq += uint32(op.Del)
-		if op.Text == "" {
-			continue
-		}
-		if err := g.insert(at, op.Text); err != nil {
-			return err
-		}
-		at.Seq += uint32(runes(op.Text))
-	}
-	return nil
-}
-
-// edit changes the new text.
-func (g *textAgain) edit(pos, del int, s string) error {
-	if err := g.to.text.Edit(g.author, pos, del, s); err != nil {
-		return fmt.Errorf("issuing a change again: %w", err)
-	}
-	g.ops = appendTextOp(g.ops, TextOp{Pos: pos, Del: del, Text: s})
-	return nil
-}
-
-func (g *textAgain) insert(first TextID, s string) error {
-	lv := g.from.text.lanes.find(first)
-	if value, _ := g.from.text.whole().tree.ids.get(lv); value < 0 {
-		return nil // void
-	}
-	pos := g.to.behind(g.places, lv)
-	m := textMoved{first, g.to.text.Next(g.author), runes(s)}
-	if err := g.edit(pos, 0, s); err != nil {
-		return err
-	}
-	g.to.carried.moved = append(g.to.carried.moved, m)
-	g.places.put(m)
-	return nil
-}
-
-// delete deletes what n events deleted.
-func (g *textAgain) delete(first TextID, n int32) (err error) {
-	if n == 0 {
-		return nil
-	}
-	w := g.from.text.whole()
-	g.from.text.lanes.each(first, n, func(lv, n int32) {
-		for stop := lv + n; lv < stop && err == nil; {
-			value, _ := w.tree.ids.get(lv)
-			if value >= 0 { // not the events of this change
-				lv++
-				continue
-			}
-			t := w.targets[^value]
-			k := min(stop, t.lv+t.n) - lv
-			if t.item != textNothing {
-				item := t.item + (lv-t.lv)*t.step
-				if t.step < 0 {
-					item -= k - 1
-				}
-				err = g.deleteItems(textRange{item, item + k})
-			}
-			lv += k
-		}
-	})
-	return err
-}
-
-// deleteItems deletes what is there of a range of items, the last first.
-func (g *textAgain) deleteItems(r textRange) error {
-	for r.from < r.to {
-		id, end, n, ok := g.places.last(r)
-		if !ok {
-			g.miss(r)
-			return nil
-		}
-		g.miss(textRange{end, r.to})
-		tree := &g.to.text.whole().tree
-		at := tree.find(g.to.text.lanes.find(id))
-		k := min(n, at.off+1)
-		if at.off -= k - 1; !tree.span(at).dead {
-			if err := g.edit(int(tree.effect(at)), int(k), ""); err != nil {
-				return err
-			}
-		}
-		r.to = end - k
-	}
-	return nil
-}
-
-func (g *textAgain) miss(r textRange) {
-	if g.places.guessed && r.from < r.to {
-		g.missed = append(g.missed, g.from.text.inserted(r))
-	}
 }

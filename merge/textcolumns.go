@@ -76,7 +76,7 @@ func (r *columnReader) more() bool { return len(r.b) > 0 }
 func appendPacked(b []byte, raw, dictionary []byte, level int) []byte {
 	var packed bytes.Buffer
 	w, _ := flate.NewWriterDict(&packed, level, dictionary) // fails for unknown levels only
-	_, _ = w.Write(raw)                                                     // a buffer takes all
+	_, _ = w.Write(raw)                                     // a buffer takes all
 	_ = w.Close()
 	b = binary.AppendUvarint(b, uint64(len(raw)))
 	b = binary.AppendUvarint(b, uint64(packed.Len()))

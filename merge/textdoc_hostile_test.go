@@ -71,7 +71,9 @@ func TestTextDocFull(t *testing.T) {
 	huge := &TextDoc{}
 	huge.restart("hello", base.(*TextDoc).base.runs)
 	// Not written out: a text that is nearly full by its claims.
-	fill := func(d *TextDoc) { d.author(device(8)).claims.inserts, d.claims.inserts = MaxTextEvents-6, MaxTextEvents-6 }
+	fill := func(d *TextDoc) {
+		d.author(device(8)).claims.inserts, d.claims.inserts = MaxTextEvents-6, MaxTextEvents-6
+	}
 	x := textCell(t, &TextChange{First: TextID{device(1), 0}, Ops: []TextOp{{Text: "x"}}})
 	y := textCell(t, &TextChange{First: TextID{device(2), 0}, Ops: []TextOp{{Text: "y"}}})
 	fill(huge)

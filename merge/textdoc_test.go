@@ -11,7 +11,9 @@ import (
 	"github.com/espace-git/espace-git/internal/wire"
 )
 
-func textGen() *rapid.Generator[string] { return rapid.StringOfN(rapid.SampledFrom([]rune("abé😀")), 1, 4, -1) }
+func textGen() *rapid.Generator[string] {
+	return rapid.StringOfN(rapid.SampledFrom([]rune("abé😀")), 1, 4, -1)
+}
 
 // editTextDoc splices, or undoes what somebody did.
 func editTextDoc(t *rapid.T, doc Document, stamp Stamp) ([]byte, bool) {
@@ -228,6 +230,45 @@ func TestTextDocReissue(t *testing.T) {
 					rt.Fatalf("issued again: %q, want %q, lost %q", got, want, lost)
 				}
 			})
+		}
+	})
+}
+
+// TestTextDocWithoutAnEarlierChange: a device takes back its own change before it
+// was sent, and what it wrote since goes where the model puts it.
+func TestTextDocWithoutAnEarlierChange(t *testing.T) {
+	kind := docKind{name: "text", of: TextDocument, edit: editTextDoc, pure: true}
+	rapid.Check(t, func(rt *rapid.T) {
+		w := newDocWorld(rt, kind)
+		w.draw(6)
+		w.cutNamed(w.replicas[0], nil)
+		w.draw(6)
+		r := w.replicas[0]
+		onto, sent := w.copyOf(r.doc), slices.Clone(r.known)
+		first := len(w.log)
+		for range rapid.IntRange(1, 5).Draw(rt, "writes") {
+			w.write(r)
+		}
+		m, all := modelOf(w, r.known)
+		_, there := modelOf(w, sent)
+		g := &againModel{textModel: m, order: m.known(m.past(all))}
+		for _, k := range m.visible(m.past(there)) {
+			g.cells = append(g.cells, againCell{k, m.events[k].char, false})
+		}
+		for i := first + 1; i < len(w.log); i++ {
+			c, _ := openTextChange(r.id, w.log[i].change)
+			g.again(c)
+			tx := w.log[i]
+			old := r.doc
+			if i%2 == 0 {
+				old = w.copyOf(old)
+			}
+			if _, lost, _ := ReissueChange(old, onto, r.id, tx.change, tx.stamp, tx.stamp, 0); len(lost) > 0 {
+				rt.Fatal(lost)
+			}
+			if got, want := onto.(*TextDoc).String(), g.text(); got != want {
+				rt.Fatalf("%q, want %q", got, want)
+			}
 		}
 	})
 }
