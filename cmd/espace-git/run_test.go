@@ -178,6 +178,42 @@ func TestCompletions(t *testing.T) {
 	}
 }
 
+func TestMarkNumbers(t *testing.T) {
+	for in, want := range map[string]string{
+		"counter add likes -3 --json":     "counter add likes _-3 --json",
+		"-C -4 --json text insert a -1 x": "-C -4 --json text insert a _-1 x",
+		"list move a -- -1 0":             "list move a -- -1 0",
+		"select tasks --limit -5":         "select tasks --limit -5",
+		"text append a -l -12x --12":      "text append a -l -12x --12",
+		"--transport git set add list -5": "--transport git set add list _-5",
+		"insert text -5":                  "insert text -5",
+	} {
+		got := markNumbers(strings.Fields(in))
+		if show := strings.ReplaceAll(strings.Join(got, " "), "\x00", "_"); show != want {
+			t.Errorf("%s: %s, want %s", in, show, want)
+		}
+		if back := strings.Join(unmarked(got), " "); back != in {
+			t.Errorf("%s comes back as %s", in, back)
+		}
+	}
+}
+
+// Names of documents complete, each type its own; what is written for people quotes them for their shell.
+func TestDocumentNames(t *testing.T) {
+	home, dir := filepath.Join(t.TempDir(), "home"), filepath.Join(t.TempDir(), "s")
+	must(t, home, "init", dir, "--name", "N", "--as", "A", "--no-passphrase")
+	must(t, home, "-C", dir, "text", "append", "the minutes", "x")
+	must(t, home, "-C", dir, "list", "append", "shopping", "x")
+	if got := must(t, home, "-C", dir, "__complete", "text", "show", ""); !strings.Contains(got, "the minutes") || strings.Contains(got, "shopping") {
+		t.Errorf("text show <tab>: %q", got)
+	}
+	for in, want := range map[string]string{"minutes": "minutes", "a/b-c_d": "a/b-c_d", "the minutes": "'the minutes'", "it's": `'it'\''s'`, "-x": "'-x'", "": "''", "$(x)": "'$(x)'"} {
+		if got := quoted(in); got != want {
+			t.Errorf("quoted(%q) is %s", in, got)
+		}
+	}
+}
+
 func TestManPages(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "man")
 	if code, _, stderr := call(t, "", "docs", "man", dir); code != 0 {

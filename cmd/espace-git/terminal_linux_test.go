@@ -216,9 +216,16 @@ func TestTerminalAsksForNameAndOwner(t *testing.T) {
 func TestAttackTerminalEscapesOnTerminal(t *testing.T) {
 	home, dir := filepath.Join(t.TempDir(), "home"), filepath.Join(t.TempDir(), "s")
 	must(t, home, "init", dir, "--name", "Plain", "--as", "A", "--no-passphrase", "--template", "todo")
-	must(t, home, "-C", dir, "insert", "tasks", "title=evil\x1b[2J\u202etext\rx")
+	must(t, home, "-C", dir, "insert", "tasks", "title=evil\x1b[2J\u202etext\rx", "notes=evil\x1b[2J")
+	must(t, home, "-C", dir, "text", "append", "evil", "evil\x1b[2J\u202etext\rx\nline")
+	must(t, home, "-C", dir, "list", "append", "evil", "evil\x1b[2J\u202e")
+	must(t, home, "-C", dir, "set", "add", "evil", "evil\x1b[2J\u202e")
+	must(t, home, "-C", dir, "record", "append", "evil", "evil\x1b[2J\u202e")
 	for _, args := range [][]string{
 		{"select", "tasks"}, {"select", "tasks", "--json"}, {"export", "tasks"}, {"export", "tasks", "--format", "csv"},
+		{"text", "show", "evil"}, {"text", "show", "evil", "--json"}, {"text", "blame", "evil"}, {"list", "show", "evil"}, {"list", "show", "-l", "evil"},
+		{"set", "show", "evil"}, {"set", "remove", "evil", "x\x1b[2J"}, {"record", "show", "evil"}, {"text", "show", "evil\x1b[2J"}, {"text", "show", "tasks/x\x1b[2J/notes"},
+		{"text", "insert", "evil", "x\x1b[2J", "y"}, {"text", "edit", "evil", "--editor", "false \x1b[2J #"}, {"text", "undo", "evil", "x\x1b[2J"},
 		{"sql", "select title as \"\x1b[2J\" from tasks"}, {"status"}, {"log"}, {"pending"}, {"select", "evil\x1b[2J"}, {"insert", "tasks", "evil\x1b[2J=1"},
 	} {
 		p := onTerminal(t, home, append([]string{"-C", dir}, args...)...)
@@ -229,5 +236,38 @@ func TestAttackTerminalEscapesOnTerminal(t *testing.T) {
 				t.Errorf("%q: %U shows on a terminal: %q", args, r, screen)
 			}
 		}
+	}
+}
+
+// An editor has the terminal, and Ctrl-C: what was typed after it is written all the same; and where that can't be done, told.
+func TestTerminalTextEdit(t *testing.T) {
+	home, dir := filepath.Join(t.TempDir(), "home"), filepath.Join(t.TempDir(), "s")
+	t.Setenv("TMPDIR", t.TempDir())
+	must(t, home, "init", dir, "--name", "Plain", "--as", "A", "--no-passphrase", "--template", "todo")
+	must(t, home, "-C", dir, "text", "append", "minutes", "--line", "Present: A")
+	editor := filepath.Join(t.TempDir(), "ed.sh")
+	script := "trap '' INT; test -t 0 && test -t 1 && echo editing; read line; echo \"$line\" >> \"$1\"; exit \"$EXIT\"\n"
+	if err := os.WriteFile(editor, []byte(script), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for code, says := range map[int]string{exitOK: "Written", exitInterrupted: "what you wrote is kept in"} {
+		t.Setenv("EXIT", fmt.Sprint(code))
+		t.Setenv("EDITOR", "sh "+editor)
+		p := onTerminal(t, home, "-C", dir, "text", "edit", "minutes")
+		p.expect("editing")
+		fmt.Fprint(p.ctrl, "\x03")
+		p.enter(fmt.Sprintf("typed %d", code))
+		p.expect(says)
+		p.ends(code)
+	}
+	if got := must(t, home, "-C", dir, "text", "show", "minutes"); !strings.Contains(got, "typed 0") || strings.Contains(got, "typed 130") {
+		t.Errorf("the text is %q", got)
+	}
+	kept, _ := filepath.Glob(filepath.Join(os.Getenv("TMPDIR"), "espace-text-*", "minutes.txt"))
+	if len(kept) != 1 {
+		t.Fatalf("kept: %q", kept)
+	}
+	if b, err := os.ReadFile(kept[0]); err != nil || !strings.Contains(string(b), "typed 130") {
+		t.Errorf("kept is %q, %v", b, err)
 	}
 }

@@ -97,6 +97,9 @@ func (a *app) editText(s *space.Space, doc, command string) error {
 	}
 	if failed != nil {
 		keep = true
+		if a.ctx.Err() != nil { // else the error tells
+			a.say(fmt.Sprintf(editKeptAt, file))
+		}
 		code, hint := classify(failed)
 		return &fault{fmt.Errorf(editKept, failed, file), code, hint}
 	}
@@ -112,12 +115,16 @@ func (a *app) writeEdited(s *space.Space, doc, old, now string) error {
 	return a.textWritten(doc, r, err)
 }
 
+// shellMeaning are characters that mean something to a shell. A command without them is run without one, which would die by a
+// Ctrl-C that the editor takes for a key.
+const shellMeaning = "|&;<>()$`\\\"'*?[#~=%"
+
 // runEditor waits for the editor. What Ctrl-C means is the editor's to say.
 func (a *app) runEditor(command, file string) error {
-	cmd := exec.Command("sh", "-c", command+` "$@"`, command, file) // as git does it: arguments and quotes in $EDITOR work
-	if runtime.GOOS == "windows" {
-		words := strings.Fields(command)
-		cmd = exec.Command(words[0], append(words[1:], file)...)
+	words := append(strings.Fields(command), file)
+	cmd := exec.Command(words[0], words[1:]...)
+	if runtime.GOOS != "windows" && strings.ContainsAny(command, shellMeaning) {
+		cmd = exec.Command("sh", "-c", command+` "$@"`, command, file) // as git does it
 	}
 	cmd.Env = a.childEnv()
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = a.stdin, a.err, a.err

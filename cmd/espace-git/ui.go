@@ -100,6 +100,7 @@ It is for the day when every device is lost:  espace-git recover DIR . Whoever h
 
 	textTold     = "Written. To take it back:  espace-git text undo %s %s"
 	textSame     = "Nothing was changed."
+	editKeptAt   = "what you wrote is kept in %s"
 	documentTold = "Written: espace-git receipt %s"
 
 	verifyProblem      = "problem: %s\n"
