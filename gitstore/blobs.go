@@ -8,6 +8,7 @@ import (
 
 // Blobs writes blobs one after another, holding one at a time, into packs of up to
 // 256 MiB: for what a Batch would have to hold in memory. It is for one goroutine.
+// After an error all that is left to do is Close.
 type Blobs struct {
 	repo *Repo
 	w    *packWriter

@@ -100,6 +100,20 @@ func TestFaultTable(t *testing.T) {
 			b.Tree([]TreeEntry{{"f", ModeFile, b.Blob([]byte("new blob"))}})
 			return b.Flush()
 		}},
+		{"stream", func(r *Repo, _ wire.ObjectID) error {
+			s := r.Blobs()
+			defer s.Close()
+			for i := range blobsInPack + 1 { // two packs
+				if i == 2 {
+					s.unsynced = syncEvery // and a sync beside the writing
+				}
+				data := fmt.Appendf(nil, "blob %d", i)
+				if err := s.Add(BlobID(data), data); err != nil {
+					return err
+				}
+			}
+			return s.Flush()
+		}},
 		{"set-ref", func(r *Repo, old wire.ObjectID) error { return r.SetRef("refs/heads/main", old, next(r)) }},
 		{"set-refs", func(r *Repo, old wire.ObjectID) error {
 			x, _, _ := r.Ref("refs/espace/x") // a crash between the two leaves one moved

@@ -31,6 +31,7 @@ type Status struct {
 	Epoch     uint64       `json:"epoch"`
 	Ledger    LedgerPos    `json:"ledger"`
 	Pending   int          `json:"pending"`   // transactions that are not on the host yet
+	Uploading int64        `json:"uploading"` // bytes of files that are not on the host yet, as stored
 	Parked    int          `json:"parked"`    // own writes that wait for another's
 	Conflicts int          `json:"conflicts"` // own writes that were lost, whole or in part, until dismissed
 	SetAside  int          `json:"set_aside"` // writes of others that do not count
@@ -61,6 +62,9 @@ func (r *round) status(st *Status) (err error) {
 		st.Ledger = LedgerPos{head.Number, head.Hash.String()}
 	}
 	if st.Pending, err = r.v.PendingCount(); err != nil {
+		return err
+	}
+	if _, st.Uploading, err = chunksWaiting(r.v); err != nil {
 		return err
 	}
 	if err := r.countKept(st); err != nil {

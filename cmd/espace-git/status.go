@@ -37,6 +37,9 @@ func (a *app) status(s *space.Space) error {
 		} {
 			fmt.Fprintf(w, "%-10s %s\n", line[0]+":", line[1])
 		}
+		if st.Uploading > 0 {
+			fmt.Fprintf(w, uploadingBytes, float64(st.Uploading)/(1<<20))
+		}
 		for _, kept := range []struct {
 			n    int
 			line string

@@ -40,6 +40,7 @@ It is for the day when every device is lost:  espace-git recover DIR . Whoever h
 	inviteDone    = "The newcomer is in."
 	inviteRevoked = "Invite %s is closed."
 
+	uploadingBytes  = "uploading: %.1f MiB of files are not on the host yet\n"
 	parkedCount     = "parked:    %d writes wait for another's; see  espace-git pending\n"
 	conflictCount   = "conflicts: %d writes could not be written again, or not all of them; see  espace-git conflicts\n"
 	asideCount      = "set aside: %d writes of others do not count; see  espace-git set-aside\n"
