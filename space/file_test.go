@@ -2,6 +2,7 @@ package space_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -300,5 +301,36 @@ func TestFilesOverASeal(t *testing.T) {
 	settled(bob, alice)
 	if got := alice.fileText("gone.bin"); got != "\x00bob" {
 		t.Errorf("tried again: %q", got)
+	}
+}
+
+func TestFilesAreWatched(t *testing.T) {
+	alice := newPerson(t, "alice")
+	alice.create(bareHost(t))
+	alice.puts("d/a", "1")
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	steps := []func(){
+		func() {}, func() {},
+		func() { alice.puts("d/a", "2") },
+		func() {
+			if err := alice.s.Files().Rename(ctx, "d/a", "d/b"); err != nil {
+				t.Error(err)
+			}
+		}, func() {}, cancel,
+	}
+	var got []string
+	for c, err := range alice.s.Files().Watch(ctx) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, c.Kind+" "+c.File.Path)
+		steps[len(got)]()
+		if len(got) == 5 {
+			break
+		}
+	}
+	if d := cmp.Diff([]string{"put d", "put d/a", "put d/a", "remove d/a", "put d/b"}, got); d != "" {
+		t.Error(d)
 	}
 }

@@ -85,4 +85,3 @@ func (s *Space) FileRow(ctx context.Context, path string) (row []byte, err error
 
 // LocalName is what a system makes of a name.
 func LocalName(name, goos string) error { return checkLocalName(name, goos) }
-
