@@ -55,7 +55,7 @@ func checkWalker(t textTB, w *textWalker) {
 	tree := &w.tree
 	last := int32(-1)
 	checkNode(t, tree, tree.root, -1, tree.height, &last)
-	if last < 0 || tree.leaves[last].next != -1 {
+	if last < 0 || tree.leaves.at(last).next != -1 {
 		t.Fatalf("leaf %d is the last one, but has another behind it", last)
 	}
 	if sums := treeSums(tree); sums[0] != tree.prepared {
@@ -93,8 +93,8 @@ func checkNode(t textTB, tree *textTree, k, up int32, height int, last *int32) (
 
 func checkLeaf(t textTB, tree *textTree, k, up int32, last *int32) (prepared, alive int32) {
 	t.Helper()
-	l := &tree.leaves[k]
-	if l.up != up || l.n > treeLeaf || *last >= 0 && tree.leaves[*last].next != k {
+	l := tree.leaves.at(k)
+	if l.up != up || l.n > treeLeaf || *last >= 0 && tree.leaves.at(*last).next != k {
 		t.Fatalf("leaf %d: parent %d, want %d, with %d spans, after %d", k, l.up, up, l.n, *last)
 	}
 	*last = k

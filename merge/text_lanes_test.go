@@ -142,8 +142,8 @@ func BenchmarkTextLanes(b *testing.B) {
 	b.ReportMetric(float64(sorted[n/2].Microseconds()), "p50-us")
 	b.ReportMetric(float64(sorted[n*99/100].Microseconds()), "p99-us")
 	tree := &away.walker.tree
-	index := len(tree.leaves)*sizeLeaf + len(tree.nodes)*sizeNode + len(away.walker.targets)*16 +
-		len(tree.ids.blocks)*260 + len(tree.ids.vals)*4
+	index := len(tree.leaves.parts)*leavesPart*sizeLeaf + len(tree.nodes)*sizeNode + len(away.walker.targets)*16 +
+		len(tree.ids.blocks)*260 + len(tree.ids.vals.parts)*valuesPart*4
 	b.ReportMetric(float64(index)/float64(away.Events()), "index-B/event")
 }
 

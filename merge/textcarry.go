@@ -56,8 +56,8 @@ func (d *TextDoc) placesOf(old *TextDoc) *textPlaces {
 	}
 	p := &textPlaces{old: old, events: old.text.Events()}
 	tree := &old.text.whole().tree
-	for k := int32(0); k >= 0; k = tree.leaves[k].next {
-		l := &tree.leaves[k]
+	for k := int32(0); k >= 0; k = tree.leaves.at(k).next {
+		l := tree.leaves.at(k)
 		for _, s := range l.span[:l.n] {
 			p.rank = append(p.rank, int32(len(p.order)))
 			p.order = append(p.order, textRange{s.id, s.id + s.n})

@@ -76,7 +76,7 @@ func (t *textTree) seekAlive(pos int32) textAt {
 		}
 		k = n.kid[i]
 	}
-	l, i := &t.leaves[k], int32(0)
+	l, i := t.leaves.at(k), int32(0)
 	for ; pos >= l.span[i].alive(); i++ {
 		pos -= l.span[i].alive()
 	}
@@ -85,7 +85,7 @@ func (t *textTree) seekAlive(pos int32) textAt {
 
 // effect is the position in the effect version of an item, or where it was.
 func (t *textTree) effect(at textAt) (pos int32) {
-	l := &t.leaves[at.leaf]
+	l := t.leaves.at(at.leaf)
 	for i := range at.i {
 		pos += l.span[i].alive()
 	}
@@ -128,8 +128,8 @@ type TextCredit struct {
 // where the events' changes are: in the lanes.
 func (t *Text) Blame() (out []TextCredit) {
 	tree := &t.whole().tree
-	for k := int32(0); k >= 0; k = tree.leaves[k].next {
-		l := &tree.leaves[k]
+	for k := int32(0); k >= 0; k = tree.leaves.at(k).next {
+		l := tree.leaves.at(k)
 		for _, s := range l.span[:l.n] {
 			if !s.dead {
 				out = t.credit(out, s.id, s.n)

@@ -12,8 +12,33 @@ type textIndex struct {
 	table  []int32     // for each 1024 numbers, their block and one, or 0
 	sums   []uint64    // one bit for each entry of table that is not 0
 	blocks []textBlock // of 16 pages
-	vals   []int32
+	vals   textValues
 	free   [7][]int32 // free places in vals, by the logarithm of their size
+}
+
+// textValues holds values in parts, which never move.
+type textValues struct {
+	parts []*[valuesPart]int32
+	n     int32
+}
+
+const valuesPart = 1024
+
+// at gives the values from a place on, up to the end of its part.
+func (v *textValues) at(k int32) []int32 {
+	return v.parts[uint32(k)/valuesPart][uint32(k)%valuesPart:]
+}
+
+// add gives a place for n values, all in one part.
+func (v *textValues) add(n int32) int32 {
+	if v.n%valuesPart+n > valuesPart {
+		v.n += valuesPart - v.n%valuesPart
+	}
+	if int(v.n) == len(v.parts)*valuesPart {
+		v.parts = append(v.parts, new([valuesPart]int32))
+	}
+	v.n += n
+	return v.n - n
 }
 
 type textBlock struct {
@@ -27,7 +52,7 @@ type textPage struct {
 }
 
 func (x *textIndex) reset(first int32) {
-	x.first, x.table, x.sums, x.blocks, x.vals = first, x.table[:0], x.sums[:0], x.blocks[:0], x.vals[:0]
+	x.first, x.table, x.sums, x.blocks, x.vals.n = first, x.table[:0], x.sums[:0], x.blocks[:0], 0
 	for i := range x.free {
 		x.free[i] = x.free[i][:0]
 	}
@@ -58,15 +83,16 @@ func (x *textIndex) set(k, value int32) {
 	page, bit := x.page(k), uint64(1)<<(k&63)
 	rank := int32(bits.OnesCount64(page.starts & (bit - 1)))
 	if page.starts&bit != 0 {
-		x.vals[page.vals+rank] = value
+		x.vals.at(page.vals)[rank] = value
 		return
 	}
 	n := int32(bits.OnesCount64(page.starts))
 	if n == 0 || n&(n-1) == 0 {
 		x.grow(page, n)
 	}
-	copy(x.vals[page.vals+rank+1:page.vals+n+1], x.vals[page.vals+rank:page.vals+n])
-	x.vals[page.vals+rank] = value
+	vals := x.vals.at(page.vals)
+	copy(vals[rank+1:n+1], vals[rank:n])
+	vals[rank] = value
 	page.starts |= bit
 }
 
@@ -76,13 +102,10 @@ func (x *textIndex) grow(page *textPage, n int32) {
 	if free := x.free[class]; len(free) > 0 {
 		page.vals, x.free[class] = free[len(free)-1], free[:len(free)-1]
 	} else {
-		page.vals = int32(len(x.vals))
-		for range int32(1) << class {
-			x.vals = append(x.vals, 0)
-		}
+		page.vals = x.vals.add(1 << class)
 	}
 	if n > 0 {
-		copy(x.vals[page.vals:], x.vals[old:old+n])
+		copy(x.vals.at(page.vals), x.vals.at(old)[:n])
 		x.free[class-1] = append(x.free[class-1], old)
 	}
 }
@@ -111,7 +134,7 @@ func (x *textIndex) get(k int32) (value, start int32) {
 // value is that of the last begin among those of the n-th page.
 func (x *textIndex) value(page *textPage, starts uint64, n int32) (value, start int32) {
 	top := bits.Len64(starts) - 1
-	return x.vals[int(page.vals)+bits.OnesCount64(starts)-1], x.first + n<<6 + int32(top)
+	return x.vals.at(page.vals)[bits.OnesCount64(starts)-1], x.first + n<<6 + int32(top)
 }
 
 // before is the last entry of the table before one that is not 0.

@@ -120,8 +120,8 @@ type textLiving struct{ id, n, at int32 }
 // living lists the living items by their numbers, given the text.
 func (w *textWalker) living(text []byte) (out []textLiving) {
 	at := int32(0)
-	for k := int32(0); k >= 0; k = w.tree.leaves[k].next {
-		l := &w.tree.leaves[k]
+	for k := int32(0); k >= 0; k = w.tree.leaves.at(k).next {
+		l := w.tree.leaves.at(k)
 		for _, s := range l.span[:l.n] {
 			if s.dead {
 				continue

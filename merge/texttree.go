@@ -57,11 +57,34 @@ type textNode struct {
 	alive    [treeNode]int32
 }
 
+// textLeaves holds leaves in parts, so that one more never moves them all: that
+// would take longer than most merges.
+type textLeaves struct {
+	parts []*[leavesPart]textLeaf
+	n     int32
+}
+
+const leavesPart = 16
+
+func (l *textLeaves) at(k int32) *textLeaf {
+	return &l.parts[uint32(k)/leavesPart][uint32(k)%leavesPart]
+}
+
+// add gives the number of a new leaf.
+func (l *textLeaves) add(leaf textLeaf) int32 {
+	if int(l.n) == len(l.parts)*leavesPart {
+		l.parts = append(l.parts, new([leavesPart]textLeaf))
+	}
+	l.n++
+	*l.at(l.n - 1) = leaf
+	return l.n - 1
+}
+
 // textTree holds the spans in the order of the document in a B-tree whose parts
-// lie in two slices, so that the garbage collector sees no pointers. Nodes whose
+// are numbered, so that the garbage collector sees few pointers. Nodes whose
 // height is 1 have leaves as children.
 type textTree struct {
-	leaves   []textLeaf
+	leaves   textLeaves
 	nodes    []textNode
 	root     int32
 	height   int
@@ -79,7 +102,8 @@ type textAt struct{ leaf, i, off int32 }
 
 // reset empties the tree but for size items before the first event.
 func (t *textTree) reset(first, size int32) {
-	t.leaves = append(t.leaves[:0], textLeaf{next: -1})
+	t.leaves.n = 0
+	t.leaves.add(textLeaf{next: -1})
 	t.nodes = append(t.nodes[:0], textNode{up: -1, n: 1})
 	t.root, t.height, t.prepared, t.late.prepared = 0, 1, 0, 0
 	t.ids.reset(first)
@@ -89,7 +113,7 @@ func (t *textTree) reset(first, size int32) {
 	}
 }
 
-func (t *textTree) span(at textAt) *textSpan { return &t.leaves[at.leaf].span[at.i] }
+func (t *textTree) span(at textAt) *textSpan { return &t.leaves.at(at.leaf).span[at.i] }
 
 func (t *textTree) index(id, leaf int32) {
 	if id >= textPlaceholder {
@@ -112,7 +136,7 @@ func (t *textTree) find(id int32) textAt {
 
 // within is the place of an item of a leaf.
 func (t *textTree) within(leaf, id int32) textAt {
-	l := &t.leaves[leaf]
+	l := t.leaves.at(leaf)
 	for i := range l.n {
 		if off := id - l.span[i].id; uint32(off) < uint32(l.span[i].n) {
 			return textAt{leaf, i, off}
@@ -133,7 +157,7 @@ func (t *textTree) seek(pos int32) (textAt, int32) {
 		}
 		k = n.kid[i]
 	}
-	l, i := &t.leaves[k], int32(0)
+	l, i := t.leaves.at(k), int32(0)
 	for ; ; i++ {
 		w := l.span[i].prepared()
 		if pos < w {
@@ -151,7 +175,7 @@ func (t *textTree) seek(pos int32) (textAt, int32) {
 // right moves a gap to the begin of the next span if it is at a span's end, and
 // says whether there is one.
 func (t *textTree) right(at textAt) (textAt, bool) {
-	for l := &t.leaves[at.leaf]; ; l = &t.leaves[at.leaf] {
+	for l := t.leaves.at(at.leaf); ; l = t.leaves.at(at.leaf) {
 		if at.i < l.n {
 			if at.off < l.span[at.i].n {
 				return at, true
@@ -188,7 +212,7 @@ func (t *textTree) settle() {
 func (t *textTree) add(leaf, prepared, alive int32) {
 	t.prepared += prepared
 	kid := leaf
-	for k := t.leaves[leaf].up; k >= 0; kid, k = k, t.nodes[k].up {
+	for k := t.leaves.at(leaf).up; k >= 0; kid, k = k, t.nodes[k].up {
 		n := &t.nodes[k]
 		i := n.slot(kid)
 		n.prepared[i] += prepared
@@ -208,7 +232,7 @@ func (n *textNode) slot(kid int32) int32 {
 func (t *textTree) before(a, b textAt) bool {
 	if a.leaf != b.leaf {
 		ka, kb := a.leaf, b.leaf
-		ua, ub := t.leaves[ka].up, t.leaves[kb].up
+		ua, ub := t.leaves.at(ka).up, t.leaves.at(kb).up
 		for ua != ub { // all leaves have the same depth
 			ka, kb = ua, ub
 			ua, ub = t.nodes[ua].up, t.nodes[ub].up
@@ -221,11 +245,11 @@ func (t *textTree) before(a, b textAt) bool {
 // room makes sure that two spans fit into the leaf, and gives the new place of
 // what was there.
 func (t *textTree) room(at textAt) textAt {
-	if t.leaves[at.leaf].n <= treeLeaf-2 {
+	if t.leaves.at(at.leaf).n <= treeLeaf-2 {
 		return at
 	}
 	fresh := t.splitLeaf(at.leaf)
-	if n := t.leaves[at.leaf].n; at.i >= n {
+	if n := t.leaves.at(at.leaf).n; at.i >= n {
 		return textAt{fresh, at.i - n, at.off}
 	}
 	return at
@@ -234,10 +258,9 @@ func (t *textTree) room(at textAt) textAt {
 // splitLeaf moves the right half of a leaf to a new one.
 func (t *textTree) splitLeaf(leaf int32) int32 {
 	t.settle()
-	t.makeRoom(t.leaves[leaf].up) // first: it may give the leaf another parent
-	fresh := int32(len(t.leaves))
-	t.leaves = append(t.leaves, textLeaf{})
-	l, r := &t.leaves[leaf], &t.leaves[fresh]
+	t.makeRoom(t.leaves.at(leaf).up) // first: it may give the leaf another parent
+	fresh := t.leaves.add(textLeaf{})
+	l, r := t.leaves.at(leaf), t.leaves.at(fresh)
 	half := l.n / 2
 	r.up, r.n, r.next = l.up, l.n-half, l.next
 	l.n, l.next = half, fresh
@@ -289,7 +312,7 @@ func (t *textTree) makeRoom(k int32) {
 		prepared += r.prepared[i]
 		alive += r.alive[i]
 		if low {
-			t.leaves[r.kid[i]].up = fresh
+			t.leaves.at(r.kid[i]).up = fresh
 		} else {
 			t.nodes[r.kid[i]].up = fresh
 		}
@@ -324,7 +347,7 @@ func (t *textTree) raise() {
 // insert puts a span into a gap, within another one if need be.
 func (t *textTree) insert(at textAt, s textSpan) {
 	at = t.room(at)
-	l := &t.leaves[at.leaf]
+	l := t.leaves.at(at.leaf)
 	if at.i < l.n && at.off > 0 {
 		old := &l.span[at.i]
 		if at.off == old.n {
@@ -355,7 +378,7 @@ func (t *textTree) isolate(at textAt, n int32) textAt {
 		return at
 	}
 	at = t.room(at)
-	l := &t.leaves[at.leaf]
+	l := t.leaves.at(at.leaf)
 	if at.off > 0 {
 		tail := l.span[at.i].tail(at.off)
 		l.span[at.i].n = at.off
@@ -372,7 +395,7 @@ func (t *textTree) isolate(at textAt, n int32) textAt {
 
 // put adds a part of a span, which changes no sums.
 func (t *textTree) put(leaf, i int32, s textSpan) {
-	l := &t.leaves[leaf]
+	l := t.leaves.at(leaf)
 	copy(l.span[i+1:l.n+1], l.span[i:l.n])
 	l.span[i] = s
 	l.n++

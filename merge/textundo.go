@@ -33,8 +33,8 @@ func (t *Text) undoing(first TextID, n int32) (out []TextSplice) {
 	undone := t.lanes.ranges(first, n)
 	revived := subtract(w.deletedBy(undone), undone)
 	pos := 0
-	for k := int32(0); k >= 0; k = w.tree.leaves[k].next {
-		l := &w.tree.leaves[k]
+	for k := int32(0); k >= 0; k = w.tree.leaves.at(k).next {
+		l := w.tree.leaves.at(k)
 		for _, s := range l.span[:l.n] {
 			switch {
 			case !s.dead:
