@@ -356,6 +356,7 @@ func (r *round) ownCame(tx *merge.Transaction, refused string) (done bool, err e
 			return false, err
 		}
 	}
+	r.noteBehind(tx)
 	return true, r.ownState(tx, view.Pushed, "")
 }
 

@@ -2,6 +2,7 @@ package space
 
 import (
 	"context"
+	"errors"
 	"math"
 	"strings"
 
@@ -126,7 +127,7 @@ func (r *round) settled(ctx context.Context) error {
 	if err := anew.foldJournal(r.back); err != nil {
 		return err
 	}
-	if err := r.layWaiting(); err != nil {
+	if err := errors.Join(r.layWaiting(), r.tellVoid()); err != nil {
 		return err
 	}
 	return r.clockBack()

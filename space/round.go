@@ -13,6 +13,7 @@ import (
 	"github.com/espace-git/espace-git/gitstore"
 	"github.com/espace-git/espace-git/internal/wire"
 	"github.com/espace-git/espace-git/membership"
+	"github.com/espace-git/espace-git/merge"
 	"github.com/espace-git/espace-git/seal"
 	"github.com/espace-git/espace-git/view"
 )
@@ -36,23 +37,24 @@ type round struct {
 	lanes   map[wire.DeviceID]*lane
 	order   []wire.DeviceID // of lanes, so that every run goes the same way
 
-	tips     map[string]wire.ObjectID // last verified on the host, by ref
-	repairs  []gitstore.RefUpdate     // refs to put right under a lease
-	found    []string                 // violations
-	applied  bool                     // something was folded
-	again    bool                     // it was folded before: the changelog has it already
-	branches []membership.Branch      // other branches of the ledger, that nobody settled yet
-	dropped  forked                   // what a resolve of this device drops, of the ledger on which it stood
-	shown    *display                 // what the host shows, if it was asked
-	split    bool                     // the ledger has two branches and neither was verified before
-	ownShort uint64                   // how long others saw the own lane, if longer than the host shows
-	history  *history                 // what is read from the beginning, in a transaction that is taken back
-	back     *setBack                 // own transactions that wait, and are not in the documents just now
-	stale    bool                     // the view holds what has no effect: it is made anew
-	hidden   string                   // why nothing is pushed: the host hides the ledger
-	done     int                      // entries applied, of total
-	total    int
-	now      time.Time
+	tips          map[string]wire.ObjectID // last verified on the host, by ref
+	repairs       []gitstore.RefUpdate     // refs to put right under a lease
+	found         []string                 // violations
+	applied       bool                     // something was folded
+	again         bool                     // it was folded before: the changelog has it already
+	branches      []membership.Branch      // other branches of the ledger, that nobody settled yet
+	dropped       forked                   // what a resolve of this device drops, of the ledger on which it stood
+	shown         *display                 // what the host shows, if it was asked
+	split         bool                     // the ledger has two branches and neither was verified before
+	ownShort      uint64                   // how long others saw the own lane, if longer than the host shows
+	history       *history                 // what is read from the beginning, in a transaction that is taken back
+	back          *setBack                 // own transactions that wait, and are not in the documents just now
+	behindRefused []*merge.Transaction     // own ones that came behind one without effect
+	stale         bool                     // the view holds what has no effect: it is made anew
+	hidden        string                   // why nothing is pushed: the host hides the ledger
+	done          int                      // entries applied, of total
+	total         int
+	now           time.Time
 }
 
 // newRound loads what the store knows.

@@ -11,7 +11,8 @@ import (
 
 // Table is a table whose rows are values of a Go struct. A field's column is in
 // its tag, `espace:"column"`, or its name in lower case; `espace:"-"` leaves it
-// out. A field for the column "id" is a string. Pointers stand for columns that
+// out. Columns of JSON and of documents with several values go into any type that JSON
+// goes into. A field for the column "id" is a string. Pointers stand for columns that
 // may be null.
 type Table[T any] struct {
 	s      *Space
@@ -200,6 +201,9 @@ func assign(to reflect.Value, value any) error {
 	case sameKind(from, to):
 		to.Set(from.Convert(to.Type()))
 	default:
+		if raw, ok := value.(json.RawMessage); ok { // JSON, or a document of several values
+			return json.Unmarshal(raw, to.Addr().Interface())
+		}
 		return fmt.Errorf("a %T does not go into a %s", value, to.Type())
 	}
 	return nil
