@@ -102,6 +102,7 @@ func (p *play) perform() error {
 		{"join", titleJoin, p.join},
 		{"offline", titleOffline, p.offline},
 		{"merge", titleMerge, p.merge},
+		{"together", titleTogether, p.together},
 		{"verify", titleVerify, p.verify},
 		{"tamper", titleTamper, p.tamper},
 		{"heal", titleHeal, p.heal},
@@ -211,10 +212,8 @@ func (p *play) offline() (string, error) {
 
 func (p *play) merge() (string, error) {
 	// Twice: a newcomer's writes leave its device only once it has seen a witness of its join.
-	for _, who := range []*person{p.alice, p.bob, p.alice, p.bob, p.alice} {
-		if err := p.sync(who); err != nil {
-			return "", err
-		}
+	if err := p.syncAll(p.alice, p.bob, p.alice, p.bob, p.alice); err != nil {
+		return "", err
 	}
 	ours, err := p.rows(p.alice)
 	if err != nil {

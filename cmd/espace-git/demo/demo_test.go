@@ -21,7 +21,7 @@ func TestDemo(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%v\n%s", err, story.String())
 			}
-			if !r.OK || len(r.Scenes) != 10 || len(r.Host.Found) != 0 || r.Host.Objects == 0 || r.Seconds > 60 {
+			if !r.OK || len(r.Scenes) != 11 || len(r.Host.Found) != 0 || r.Host.Objects == 0 || r.Seconds > 60 {
 				t.Errorf("got %+v", r)
 			}
 			for _, title := range []string{titleCreate, titleOffline, titleTamper, titleRemove, titleSight, "exit code 20"} {

@@ -30,21 +30,23 @@ func secrets() []string {
 	return []string{
 		"Midsummer", "picnic", aliceName, bobName, "workbench", "travelbook", "errands",
 		"lanterns", "elderflower", "cordial", "bottles", "tartan", "blanket",
+		"casserole", "gramophone", "trampoline", "raspberries", "gingerbread", "sparklers", "footbridge", "vineyard", "route.txt",
 		"marzipan", "surprise",
 	}
 }
 
 const (
-	titleCreate  = "Alice makes a space on a host that she does not trust"
-	titleInvite  = "She invites Bob"
-	titleJoin    = "Alice's device lets Bob in"
-	titleOffline = "The host goes away; both go on writing"
-	titleMerge   = "The host comes back; both sync"
-	titleVerify  = "They check every signature"
-	titleTamper  = "The host turns a page back"
-	titleHeal    = "The space heals itself"
-	titleRemove  = "Bob has to go"
-	titleSight   = "What the host could see"
+	titleCreate   = "Alice makes a space on a host that she does not trust"
+	titleInvite   = "She invites Bob"
+	titleJoin     = "Alice's device lets Bob in"
+	titleOffline  = "The host goes away; both go on writing"
+	titleMerge    = "The host comes back; both sync"
+	titleTogether = "They write one text, one list, and share a file"
+	titleVerify   = "They check every signature"
+	titleTamper   = "The host turns a page back"
+	titleHeal     = "The space heals itself"
+	titleRemove   = "Bob has to go"
+	titleSight    = "What the host could see"
 
 	sayHost        = "A git host runs at %s: stock git behind plain HTTP."
 	sayCreated     = "Space %s… is there. Its name is the hash of its first entry, so no host can pass off another."
@@ -54,6 +56,9 @@ const (
 	sayOffline     = "No host, no problem: writes are local and durable."
 	sayUnreachable = "Bob tries to sync: %s. His writes wait."
 	sayMerged      = "Her new title and his tick landed in the same row; nobody's write was lost:"
+	sayTogether    = "Now both write at the same end of the same text, and change the same list, before either syncs."
+	sayOneText     = "One text for both, and nobody's line is lost or torn:"
+	sayOneList     = "One list: %s. And Bob's file:"
 	sayVerified    = "%s verified %d ledger entries, %d lanes, %d operations, from the signatures up."
 	sayStockGit    = "Stock git agrees: %d signed commits, each by a device of the ledger."
 	sayRollback    = "The host quietly resets Alice's lane to its older commit. To stock git all is well."
