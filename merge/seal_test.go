@@ -29,7 +29,11 @@ func slowSeal(history []write, opening uint64) map[uint32]sealedCell {
 			cells[0] = sealedCell{"", o.stamp}
 		}
 		for _, c := range o.op.Cells {
-			cells[c.Column] = sealedCell{string(c.Value), o.stamp}
+			text := string(c.Value)
+			if o.op.Kind == Edit { // its document keeps the value
+				text = cells[c.Column].value
+			}
+			cells[c.Column] = sealedCell{text, o.stamp}
 		}
 	}
 	if _, alive := cells[0]; !alive {

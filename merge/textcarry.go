@@ -1,9 +1,12 @@
 package merge
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 	"sort"
+
+	"github.com/espace-git/espace-git/internal/wire"
 )
 
 // A change of a text that no cut covers is issued again by its author, against
@@ -101,11 +104,7 @@ func (p *textPlaces) sameEpoch(d *TextDoc) {
 				n = min(n, int32(first.Seq))
 			}
 		}
-		at := TextID{Device: id}
-		p.old.text.lanes.each(at, n, func(lv, n int32) {
-			p.in = append(p.in, textIn{lv, n, at})
-			at.Seq += uint32(n)
-		})
+		p.sameEvents(d, id, n)
 	}
 	p.sort()
 }
@@ -133,6 +132,36 @@ func (p *textPlaces) named(runs []TextCredit, base string) bool {
 	}
 	p.sort()
 	return len(rest) == 0
+}
+
+// sameEvents notes a device's first events, up to a number, as far as they are
+// the same in both texts.
+func (p *textPlaces) sameEvents(d *TextDoc, device wire.DeviceID, n int32) {
+	for at := (TextID{Device: device}); int32(at.Seq) < n; {
+		b := d.text.part(at, n-int32(at.Seq))
+		a := p.old.text.part(at, b.n)
+		if a.n < b.n {
+			b = d.text.part(at, a.n)
+		}
+		if a.kind != b.kind || !bytes.Equal(a.text, b.text) {
+			return
+		}
+		if a.kind == textInsert {
+			p.in = append(p.in, textIn{a.lv, a.n, at})
+		}
+		at.Seq += uint32(a.n)
+	}
+}
+
+// part is what an event and those that follow it did, as far as that is one
+// operation, up to a number of events.
+func (t *Text) part(id TextID, n int32) textOp {
+	lv := t.lanes.find(id)
+	if o := t.lanes.owner(lv); o+1 < len(t.lanes.owners) {
+		n = min(n, t.lanes.owners[o+1].lv-lv)
+	}
+	i := t.log.at(lv)
+	return t.log.part(i, lv, min(lv+n, t.log.stop(i)))
 }
 
 // byText compares the texts: first the living items with the base, then, between
