@@ -13,9 +13,13 @@
 //	visible.go, settle.go   references: cascade, null, keep
 //	query.go, plan.go    reading rows; lex.go, parse.go, compile.go: conditions
 //	sql.go, authorize.go    read-only SQL
+//	docrow.go    what a document is here: a base, and the edits of this epoch
+//	docedit.go, docflush.go, doccell.go, doccache.go    edits in, cells and memory
+//	document.go  reading documents
 //	sealrows.go, export.go, import.go, record.go   what an epoch starts with
+//	docseal.go, docimport.go    the same of documents
 //	move.go, forget.go   a scrub: what lives, in a new file under a new key
-//	digest.go, check.go  the folded state as one hash; is it sound?
+//	digest.go, check.go, doccheck.go  the folded state as one hash; is it sound?
 //	watch.go             who wants to know that a table changed
 //
 // # Durability
@@ -40,5 +44,6 @@
 // arrival. Rows come from merge's row driver. References are derived: whether a
 // row shows is computed from the states of the rows it refers to and is stored
 // only so that reading is fast; see visible.go. Required columns and defaults
-// are matters of the local write, the fold never looks at them.
+// are matters of the local write, the fold never looks at them. Documents come from
+// merge's drivers, which want causal order; an edit counts once.
 package view

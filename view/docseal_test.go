@@ -3,7 +3,11 @@ package view
 import (
 	"context"
 	"encoding/binary"
+	"encoding/hex"
+	"encoding/json"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -135,4 +139,66 @@ func TestDocumentsNotImported(t *testing.T) {
 		}
 	}
 	update(t, db, func(tx *Tx) error { return errors.Join(tx.ClearRows(), importAll(tx, good)) })
+}
+
+// FuzzDocumentRecord: importing anything as the state of a document never panics, and
+// what is taken comes back as it is.
+func FuzzDocumentRecord(f *testing.F) {
+	for _, v := range documentRecords(f) {
+		f.Add(v.Key[rowKeySize+3], []byte(v.Value))
+	}
+	f.Add(byte(likesColumn), []byte{1})
+	db := newStore(f, docSchema)
+	apply(f, db, stamp(10, 1, 1), insertOp(rid(1)))
+	row := seal(f, db, 20)
+	update(f, db, (*Tx).ClearRows)
+	done := errors.New("done")
+	f.Fuzz(func(t *testing.T, column byte, state []byte) {
+		key := string(appendDocumentKey(nil, 1, rid(1), uint32(column)))
+		all := []record{row[0], {key, string(state)}, row[1]}
+		err := db.Update(context.Background(), func(tx *Tx) error {
+			if importAll(tx, all) != nil {
+				return done
+			}
+			if d := cmp.Diff(all, export(t, tx)); d != "" {
+				t.Error(d)
+			}
+			if problems, err := tx.Check(); err != nil || len(problems) > 0 {
+				t.Error(problems, err)
+			}
+			return done
+		})
+		if !errors.Is(err, done) {
+			t.Error(err)
+		}
+	})
+}
+
+// documentRecords are the records of documents in the vectors.
+func documentRecords(t testing.TB) (out []record) {
+	t.Helper()
+	b, err := os.ReadFile(filepath.Join("..", "testdata", "vectors", "view", "sealed-documents.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var vectors []sealedVector
+	if err := json.Unmarshal(b, &vectors); err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range vectors {
+		for _, r := range v.Records {
+			key, err1 := hex.DecodeString(r[0])
+			state, err2 := hex.DecodeString(r[1])
+			if err := errors.Join(err1, err2); err != nil {
+				t.Fatal(err)
+			}
+			if key[0] == documentTag {
+				out = append(out, record{string(key), string(state)})
+			}
+		}
+	}
+	if len(out) == 0 {
+		t.Fatal("no records of documents")
+	}
+	return out
 }
