@@ -18,6 +18,7 @@ import (
 
 	"github.com/espace-git/espace-git/internal/wire"
 	"github.com/espace-git/espace-git/merge"
+	"github.com/espace-git/espace-git/schema"
 )
 
 // TestMain makes the test binary a writer of its own when a test starts it so.
@@ -69,7 +70,14 @@ func write(tx *Tx, device, n int) error {
 	if _, err := tx.AppendJournal(JournalRow{ID: row, Number: uint64(n), Tx: []byte(secretWord)}); err != nil {
 		return err
 	}
-	ops := []merge.Op{{Kind: merge.Insert, Table: 1, Row: row, Cells: []merge.Cell{{Column: 1, Value: text}}}}
+	edit, err := shared(tx, st.Device)
+	if err != nil {
+		return err
+	}
+	ops := []merge.Op{{Kind: merge.Insert, Table: 1, Row: row, Cells: []merge.Cell{{Column: 1, Value: text}}}, edit}
+	if n == 1 {
+		ops = append(ops, merge.Op{Kind: merge.Insert, Table: edit.Table, Row: edit.Row})
+	}
 	if _, err := tx.Apply(st.Device, wire.MemberIDOf(st.Device), st, ops); err != nil {
 		return err
 	}
@@ -79,6 +87,19 @@ func write(tx *Tx, device, n int) error {
 	}
 	next := binary.BigEndian.AppendUint64(nil, 1+binary.BigEndian.Uint64(append(count, make([]byte, 8)...)))
 	return tx.Put("writer", []byte("count"), next)
+}
+
+// shared writes a word behind a text that all share, and counts.
+func shared(tx *Tx, device wire.DeviceID) (merge.Op, error) {
+	row := schema.DocumentRow("shared")
+	doc, err := tx.Document(schema.DocumentsTable, row, 2)
+	if err != nil {
+		return merge.Op{}, err
+	}
+	text := doc.(*merge.TextDoc)
+	change, err := text.Splice(device, text.Len(), 0, secretWord+" ")
+	cells := []merge.Cell{{Column: 2, Value: change}, {Column: 5, Value: merge.EncodeCounterOp(1)}}
+	return merge.Op{Kind: merge.Edit, Table: schema.DocumentsTable, Row: row, Cells: cells}, err
 }
 
 func start(t *testing.T, path string, device int) (*exec.Cmd, io.Reader) {
@@ -141,6 +162,11 @@ func checkWhole(t *testing.T, db *DB, acked int) {
 		}
 		return err
 	})
+	for _, row := range rows(t, db, Query{Table: "$documents"}) {
+		if words := strings.Count(row["textarea"].(string), secretWord+" "); row["counter"] != int64(got) || words != got {
+			t.Errorf("%d rows, the shared text has %d words, the shared counter %v", got, words, row["counter"])
+		}
+	}
 	update(t, db, func(tx *Tx) error {
 		problems, err := tx.Check()
 		if len(problems) > 0 {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -261,5 +262,46 @@ func TestTxEnds(t *testing.T) {
 	}
 	if _, err := db.SQL(context.Background(), "SELECT 1"); !errors.Is(err, ErrClosed) {
 		t.Errorf("SQL after Close: %v", err)
+	}
+}
+
+// A store of the first format, which had no documents, gets them when it is opened.
+func TestUpgrade(t *testing.T) {
+	db := newStore(t, benchSchema)
+	s := parseSchema(t, benchSchema)
+	apply(t, db, stamp(10, 1, 1), op(t, s, merge.Insert, "tasks", rid(1), map[string]any{"title": "old"}))
+	before := digest(t, db)
+	update(t, db, func(tx *Tx) error {
+		names, err := tx.strings("SELECT name FROM sqlite_schema WHERE type = 'table' AND (name IN ('doc$', 'edit$') OR name GLOB 't$21*')")
+		if err != nil || len(names) != 6 {
+			t.Fatalf("%v %v", names, err)
+		}
+		for _, name := range names {
+			if err := tx.c.Exec("DROP TABLE " + name); err != nil {
+				return err
+			}
+		}
+		return tx.c.Exec(fmt.Sprintf("PRAGMA application_id = %d", firstFormat))
+	})
+	for range 2 {
+		again, err := Open(db.Path(), testKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if digest(t, again) != before {
+			t.Error("another digest")
+		}
+		update(t, again, func(tx *Tx) error {
+			edit, err := shared(tx, dev(1))
+			if err != nil {
+				return err
+			}
+			mustApply(t, tx, stamp(11, 1, 2), edit)
+			return tx.ClearRows()
+		})
+		apply(t, again, stamp(10, 1, 1), op(t, s, merge.Insert, "tasks", rid(1), map[string]any{"title": "old"}))
+		if err := again.Close(); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
