@@ -6,7 +6,7 @@ import (
 	"github.com/ncruces/go-sqlite3"
 )
 
-// eachDocument lists all documents by table, row and column.
+// allDocuments lists all documents by table, row and column.
 func (tx *Tx) allDocuments() (out []docKey, err error) {
 	err = tx.c.each("SELECT tbl, row, col FROM doc$ ORDER BY tbl, row, col", nil, func(s *sqlite3.Stmt) error {
 		out = append(out, scanKey(s))
