@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/espace-git/espace-git/internal/wire"
 	"github.com/espace-git/espace-git/merge"
 	"github.com/espace-git/espace-git/schema"
 	"github.com/espace-git/espace-git/threeway"
@@ -22,7 +23,8 @@ import (
 const maxAutoMerge = 8 << 20
 
 // bucketMerging remembers which versions can't be merged: place of the file → names
-// of its heads. So a sync does not try again what a person has to look at.
+// of its heads; and how each table stood when it was looked at. So a sync does not
+// try again what a person has to look at.
 const bucketMerging = "file-merge"
 
 // ErrVersions: versions contradict each other, or are of a kind that no program
@@ -216,6 +218,7 @@ func (s *Space) syncMerged(ctx context.Context, res *SyncResult) error {
 // do if that one does not come back. It says whether something is to be pushed.
 func (s *Space) mergeFiles(ctx context.Context) (wrote bool, err error) {
 	var found []*conflicted
+	var looked map[string][]byte
 	err = s.db.View(ctx, func(v *view.Tx) error {
 		me, err := loadSelf(v)
 		if err != nil || !me.mayWrite() {
@@ -225,10 +228,7 @@ func (s *Space) mergeFiles(ctx context.Context) (wrote bool, err error) {
 		if sc == nil {
 			return nil
 		}
-		fv, err := s.newFileView(v, sc)
-		if err == nil {
-			found, err = fv.toMerge(me)
-		}
+		looked, found, err = s.toMerge(v, sc, me)
 		return err
 	})
 	for _, c := range found {
@@ -237,32 +237,58 @@ func (s *Space) mergeFiles(ctx context.Context) (wrote bool, err error) {
 		case mergeErr == nil:
 			wrote = true
 		case errors.Is(mergeErr, ErrVersions), errors.Is(mergeErr, ErrContent):
-			err = errors.Join(err, s.noteUnmerged(ctx, c))
+			err = errors.Join(err, s.noteMerging(ctx, map[string][]byte{c.key(): c.names()}))
 		case ctx.Err() != nil:
 			return wrote, ctx.Err()
-		} // else: content that can't be had now; the next sync tries again
+		default:
+			looked = nil // content that can't be had now: the next sync tries again
+		}
+	}
+	if err == nil && len(looked) > 0 {
+		err = s.noteMerging(ctx, looked)
 	}
 	return wrote, err
 }
 
 // toMerge are the files with several heads, one of them by this device, that were
-// not tried yet.
-func (f *fileView) toMerge(me self) (out []*conflicted, err error) {
-	for _, t := range slices.Concat(f.schema.Tables, schema.Builtin()) {
+// not tried yet. Tables that did not change since they were looked at are passed
+// over; looked is what to remember of the others.
+func (s *Space) toMerge(v *view.Tx, sc *schema.Schema, me self) (looked map[string][]byte, out []*conflicted, err error) {
+	looked = map[string][]byte{}
+	var fv *fileView
+	for _, t := range slices.Concat(sc.Tables, schema.Builtin()) {
 		for _, col := range t.Columns {
 			if col.Type != schema.File {
 				continue
 			}
-			if out, err = f.toMergeIn(out, filePlace{table: t, column: col}, me); err != nil {
-				return nil, err
+			version, err := v.Version(t.Name)
+			if err != nil {
+				return nil, nil, err
+			}
+			key := fmt.Sprintf("table %d", t.Number)
+			before, _, err := v.Get(bucketMerging, []byte(key))
+			if err != nil {
+				return nil, nil, err
+			}
+			if bytes.Equal(before, wire.U64(version)) {
+				continue
+			}
+			looked[key] = wire.U64(version)
+			if fv == nil {
+				if fv, err = s.newFileView(v, sc); err != nil {
+					return nil, nil, err
+				}
+			}
+			if out, err = fv.toMergeIn(out, filePlace{table: t, column: col}, me); err != nil {
+				return nil, nil, err
 			}
 		}
 	}
-	return out, nil
+	return looked, out, nil
 }
 
 func (f *fileView) toMergeIn(out []*conflicted, at filePlace, me self) ([]*conflicted, error) {
-	names := f.names()
+	var names map[merge.RowID]string
 	for row, err := range f.v.Rows(view.Query{Table: at.table.Name, Columns: []string{at.column.Name}}) {
 		if err != nil {
 			return nil, err
@@ -280,6 +306,9 @@ func (f *fileView) toMergeIn(out []*conflicted, at filePlace, me self) ([]*confl
 		d, err := f.load(at)
 		if err != nil {
 			return nil, err
+		}
+		if names == nil {
+			names = f.names()
 		}
 		c := f.conflicted(at, names[at.row], d)
 		if ours, err := f.ours(c, me); err != nil {
@@ -315,17 +344,25 @@ func (f *fileView) ours(c *conflicted, me self) (bool, error) {
 			return false, nil
 		}
 	}
-	tried, _, err := f.v.Get(bucketMerging, c.key())
+	tried, _, err := f.v.Get(bucketMerging, []byte(c.key()))
 	return own && !bytes.Equal(tried, c.names()), err
 }
 
-func (s *Space) noteUnmerged(ctx context.Context, c *conflicted) error {
-	return s.db.Update(ctx, func(v *view.Tx) error { return v.Put(bucketMerging, c.key(), c.names()) })
+// noteMerging remembers what was looked at.
+func (s *Space) noteMerging(ctx context.Context, what map[string][]byte) error {
+	return s.db.Update(ctx, func(v *view.Tx) error {
+		for key, value := range what {
+			if err := v.Put(bucketMerging, []byte(key), value); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // key and names say what was tried.
-func (c *conflicted) key() []byte {
-	return fmt.Appendf(nil, "%d/%x/%d", c.at.table.Number, c.at.row, c.at.column.Number)
+func (c *conflicted) key() string {
+	return fmt.Sprintf("%d/%x/%d", c.at.table.Number, c.at.row, c.at.column.Number)
 }
 
 func (c *conflicted) names() []byte {
