@@ -294,3 +294,33 @@ func TestDocumentOfADeletedRow(t *testing.T) {
 		t.Errorf("bob's conflict is %+v", c)
 	}
 }
+
+// What an author never comes back for, another adopts: changes that stand for
+// themselves, and texts that it began.
+func TestAdoptDocuments(t *testing.T) {
+	t.Parallel()
+	h, alice, bob, carol := team(t)
+	want := written(t, alice, bob, carol)
+	before := h.refs()[h.lane(bob)]
+	_, err := bob.s.Write(t.Context(), func(tx *space.Tx) error {
+		_, err := tx.List("shopping").Append("bread")
+		return errors.Join(err, tx.Counter("visits").Add(2), tx.Set("tags").Add("blue"), tx.Record("events").Append("b"), tx.Text("of bob").Append("words"))
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	bob.sync()
+	carol.sync()
+	h.set(h.lane(bob), before)
+	alice.seal()
+	carol.heard()
+	if _, err := carol.s.Adopt(t.Context(), carol.aside(1)[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	carol.aside(0)
+	want.List, want.Counter, want.Set, want.Record = append(want.List, "bread"), 7, []any{"red", "blue"}, []any{"a", "b"}
+	agreeOn(t, want, alice, carol)
+	if got, err := alice.s.Text("of bob").String(t.Context()); err != nil || got != "words" {
+		t.Errorf("the text that bob began is %q, %v", got, err)
+	}
+}
