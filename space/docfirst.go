@@ -17,6 +17,52 @@ func (tx *Tx) firstDocuments(t *schema.Table, row merge.RowID, first []schema.Fi
 	return nil
 }
 
+// splitWhole takes the documents out of an update that take a whole value: those
+// where what differs says what its author wants.
+func splitWhole(t *schema.Table, row Row) (rest, whole Row) {
+	rest, whole = Row{}, Row{}
+	for name, v := range row {
+		c, ok := t.Column(name)
+		if ok && v != nil && (c.Type == schema.Textarea || c.Type == schema.Flag) {
+			whole[c.Name] = v
+			continue
+		}
+		rest[name] = v
+	}
+	return rest, whole
+}
+
+func (tx *Tx) setWhole(t *schema.Table, row merge.RowID, whole Row) error {
+	if len(whole) == 0 {
+		return nil
+	}
+	_, values, err := t.Split(whole)
+	if err != nil {
+		return join(ErrUsage, plainly(err))
+	}
+	for _, v := range values {
+		address := t.Name + "/" + schema.FormatID(row) + "/" + v.Column.Name
+		if on, ok := v.Value.(bool); ok {
+			err = tx.Flag(address).Set(on)
+		} else if text, ok := v.Value.(string); ok {
+			err = tx.setText(address, text)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (tx *Tx) setText(address, text string) error {
+	t := tx.Text(address)
+	old, err := t.String()
+	if err != nil {
+		return err
+	}
+	return t.Replace(old, text)
+}
+
 func (tx *Tx) firstDocument(address string, c *schema.Column, value any) error {
 	switch v := value.(type) {
 	case string:

@@ -241,7 +241,9 @@ func TestDocumentColumns(t *testing.T) {
 		err  error
 		want error
 	}{
-		{bob.s.Update(ctx, "papers", id, space.Row{"body": "mine"}), space.ErrUsage},
+		{bob.s.Update(ctx, "papers", id, space.Row{"votes": 5}), space.ErrUsage},
+		{bob.s.Update(ctx, "papers", id, space.Row{"body": nil}), space.ErrUsage},
+		{bob.s.Update(ctx, "papers", id, space.Row{"body": 5, "done": false}), space.ErrUsage},
 		{bob.s.Counter("papers/" + id + "/body").Add(ctx, 1), space.ErrUsage},
 		{bob.s.Counter("papers/" + id + "/nothing").Add(ctx, 1), space.ErrNotFound},
 		{bob.s.Counter("papers/5/votes").Add(ctx, 1), space.ErrUsage},
@@ -322,5 +324,40 @@ func TestAdoptDocuments(t *testing.T) {
 	agreeOn(t, want, alice, carol)
 	if got, err := alice.s.Text("of bob").String(t.Context()); err != nil || got != "words" {
 		t.Errorf("the text that bob began is %q, %v", got, err)
+	}
+}
+
+// An update of a textarea writes what differs from the text as it is here, so that
+// another's edits of the same time stay; an update that another part of refuses writes
+// nothing.
+func TestUpdateWholeText(t *testing.T) {
+	t.Parallel()
+	_, alice, bob := two(t)
+	ctx := t.Context()
+	if _, err := alice.s.ApplySchema(ctx, []byte(papers)); err != nil {
+		t.Fatal(err)
+	}
+	id, err := alice.s.Insert(ctx, "papers", space.Row{"body": "one two three", "done": true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	alice.sync()
+	bob.sync()
+	for p, row := range map[*person]space.Row{alice: {"body": "ONE two three", "done": false}, bob: {"body": "one two three four", "title": "numbers"}} {
+		if err := p.s.Update(ctx, "papers", id, row); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := bob.s.Update(ctx, "papers", id, space.Row{"body": "nothing", "votes": 4}); !errors.Is(err, space.ErrUsage) {
+		t.Errorf("a counter by a whole value: %v", err)
+	}
+	for _, p := range []*person{alice, bob, alice} {
+		p.sync()
+	}
+	for _, p := range []*person{alice, bob} {
+		row, err := p.s.Get(ctx, "papers", id)
+		if err != nil || row["body"] != "ONE two three four" || row["done"] != false || row["title"] != "numbers" {
+			t.Errorf("%v, %v", row, err)
+		}
 	}
 }

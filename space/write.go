@@ -152,20 +152,26 @@ func (tx *Tx) Insert(table string, row Row) (string, error) {
 	return id.String(), tx.firstDocuments(t, merge.RowID(id), first)
 }
 
-// Update changes the named columns of a row that exists.
+// Update changes the named columns of a row that exists. Of a textarea it writes what
+// differs from the text as it is here, of a flag whether it is on; other documents take
+// no whole values.
 func (tx *Tx) Update(table, id string, row Row) error {
 	t, rowID, err := tx.existing(table, id)
 	if err != nil {
 		return err
 	}
+	row, whole := splitWhole(t, row)
 	cells, err := tx.cells(t, row, false)
 	if err != nil {
 		return err
 	}
-	if len(cells) == 0 {
+	switch {
+	case len(cells) == 0 && len(whole) == 0:
 		return usage("update of %s: no column given", table)
+	case len(cells) > 0:
+		err = tx.apply(merge.Op{Kind: merge.Update, Table: t.Number, Row: rowID, Cells: cells})
 	}
-	return tx.apply(merge.Op{Kind: merge.Update, Table: t.Number, Row: rowID, Cells: cells})
+	return cmp.Or(err, tx.setWhole(t, merge.RowID(rowID), whole))
 }
 
 // Delete removes a row that exists.

@@ -99,8 +99,8 @@ func (a *app) documentCommand(s *space.Space, doc string) string {
 
 // editCommands change the documents of a type.
 var editCommands = map[string]string{
-	"textarea": "espace-git text edit %s", "list": "espace-git list set %s ITEM VALUE", "set": "espace-git set add %s VALUE",
-	"counter": "espace-git counter add %s N", "flag": "espace-git flag on %s", "log": "espace-git record append %s VALUE",
+	"list": "espace-git list set %s ITEM VALUE", "set": "espace-git set add %s VALUE",
+	"counter": "espace-git counter add %s N", "log": "espace-git record append %s VALUE",
 }
 
 // editHint names the command that does what a whole value in an update can't.
