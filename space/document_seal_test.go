@@ -226,7 +226,7 @@ func TestDocumentColumns(t *testing.T) {
 	if _, err := body.Append(ctx, " two"); err != nil {
 		t.Fatal(err)
 	}
-	if err := bob.s.Counter("papers/" + id + "/votes").Add(ctx, -1); err != nil {
+	if err := bob.s.Counter("papers/"+id+"/votes").Add(ctx, -1); err != nil {
 		t.Fatal(err)
 	}
 	rows, err := bob.s.Select(ctx, space.Query{Table: "papers", Where: "votes == 2 && done == true"})
@@ -244,10 +244,10 @@ func TestDocumentColumns(t *testing.T) {
 		{bob.s.Update(ctx, "papers", id, space.Row{"votes": 5}), space.ErrUsage},
 		{bob.s.Update(ctx, "papers", id, space.Row{"body": nil}), space.ErrUsage},
 		{bob.s.Update(ctx, "papers", id, space.Row{"body": 5, "done": false}), space.ErrUsage},
-		{bob.s.Counter("papers/" + id + "/body").Add(ctx, 1), space.ErrUsage},
-		{bob.s.Counter("papers/" + id + "/nothing").Add(ctx, 1), space.ErrNotFound},
+		{bob.s.Counter("papers/"+id+"/body").Add(ctx, 1), space.ErrUsage},
+		{bob.s.Counter("papers/"+id+"/nothing").Add(ctx, 1), space.ErrNotFound},
 		{bob.s.Counter("papers/5/votes").Add(ctx, 1), space.ErrUsage},
-		{bob.s.Counter("papers/" + strings.Replace(id, id[:4], "ffff", 1) + "/votes").Add(ctx, 1), space.ErrNotFound},
+		{bob.s.Counter("papers/"+strings.Replace(id, id[:4], "ffff", 1)+"/votes").Add(ctx, 1), space.ErrNotFound},
 		{bob.s.Counter("").Add(ctx, 1), space.ErrUsage},
 	} {
 		if !errors.Is(c.err, c.want) {
