@@ -2,7 +2,7 @@ package merge
 
 import (
 	"bytes"
-	"fmt"
+	"encoding/binary"
 	"maps"
 	"slices"
 
@@ -175,7 +175,13 @@ func (v *FileVersion) merges() string {
 	if !v.Content.Merged || len(v.Parents) < 2 {
 		return ""
 	}
-	return fmt.Sprint(v.Parents)
+	key := make([]byte, 0, len(v.Parents)*(len(wire.DeviceID{})+8+4))
+	for _, p := range v.Parents {
+		key = append(key, p.Device[:]...)
+		key = binary.BigEndian.AppendUint64(key, p.Number)
+		key = binary.BigEndian.AppendUint32(key, p.Index)
+	}
+	return string(key)
 }
 
 func (f *File) names() []Dot { return slices.SortedFunc(maps.Keys(f.versions), Dot.Compare) }
