@@ -179,6 +179,33 @@ func TestAttackVersionLies(t *testing.T) {
 	}
 }
 
+// version-of-nothing: a version beside another's, with a chunk that no host has or that is
+// not what its author says, is fetched once to be merged, and not at every sync.
+func TestAttackVersionOfNothing(t *testing.T) {
+	_, people := newMirrorStory(t, "alice", "mallory")
+	alice, mallory := people[0], people[1]
+	refs := mallory.stores(content(50_000), "chunks")
+	for name, spoil := range map[string]func(*chunks.Ref){
+		"missing.txt": func(r *chunks.Ref) { r.ID[0]++ },
+		"wrong.txt":   func(r *chunks.Ref) { r.Sum[0]++ },
+		"forged.txt":  func(r *chunks.Ref) { r.Key[0]++ },
+	} {
+		alice.puts(name, "mine")
+		settled(alice, mallory)
+		ref := refs[0]
+		spoil(&ref)
+		list, err := chunks.Encode([]chunks.Ref{ref})
+		noError(t, err)
+		noError(t, mallory.s.ForgeVersion(t.Context(), name, func(op *merge.FileOp) {
+			op.Parents, op.Content = nil, merge.FileState{Size: 50_000, Data: append([]byte{0}, list...)}
+		}))
+	}
+	settled(mallory, alice)
+	if n, err := alice.s.FilesToMerge(t.Context()); n > 0 || err != nil {
+		t.Errorf("%d files would be fetched again at the next sync, %v", n, err)
+	}
+}
+
 // version-claims-parents: a version that names versions to come, or that are not
 // there, hides nothing of what others write.
 func TestAttackVersionClaimsParents(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/espace-git/espace-git/merge"
+	"github.com/espace-git/espace-git/view"
 )
 
 // What a hostile program of a member writes about files, for the tests outside this package.
@@ -60,6 +61,21 @@ func (s *Space) ForgeVersion(ctx context.Context, path string, change func(*merg
 		change(&op)
 		return x.version(at, op)
 	})
+}
+
+// FilesToMerge is how many files the next sync would try to merge.
+func (s *Space) FilesToMerge(ctx context.Context) (n int, err error) {
+	err = s.db.View(ctx, func(v *view.Tx) error {
+		me, err := loadSelf(v)
+		if err != nil {
+			return err
+		}
+		sc, _ := v.Schema()
+		_, found, err := s.toMerge(v, sc, me)
+		n = len(found)
+		return err
+	})
+	return n, err
 }
 
 // ForgeLoss deletes the content of a file and leaves its name.

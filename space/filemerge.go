@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/espace-git/espace-git/chunks"
 	"github.com/espace-git/espace-git/internal/wire"
 	"github.com/espace-git/espace-git/merge"
 	"github.com/espace-git/espace-git/schema"
@@ -236,18 +237,33 @@ func (s *Space) mergeFiles(ctx context.Context) (wrote bool, err error) {
 		switch {
 		case mergeErr == nil:
 			wrote = true
-		case errors.Is(mergeErr, ErrVersions), errors.Is(mergeErr, ErrContent):
-			err = errors.Join(err, s.noteMerging(ctx, map[string][]byte{c.key(): c.names()}))
 		case ctx.Err() != nil:
 			return wrote, ctx.Err()
+		case lacksContent(mergeErr):
+			err = errors.Join(err, s.noteMerging(ctx, map[string][]byte{c.key(): c.names()}))
 		default:
-			looked = nil // content that can't be had now: the next sync tries again
+			looked = nil // the host was not reached, or another version came: the next sync tries again
 		}
 	}
 	if err == nil && len(looked) > 0 {
 		err = s.noteMerging(ctx, looked)
 	}
 	return wrote, err
+}
+
+// lacksContent says that trying these versions again would do no good. Their chunks were
+// on the host before they were: one that no remote has, or not as its author says, would
+// be fetched at every sync, from every remote.
+func lacksContent(err error) bool {
+	if errors.Is(err, ErrUnreachable) {
+		return false
+	}
+	for _, why := range []error{ErrVersions, ErrContent, ErrNotFound, chunks.ErrWrong, chunks.ErrForged} {
+		if errors.Is(err, why) {
+			return true
+		}
+	}
+	return false
 }
 
 // toMerge are the files with several heads, one of them by this device, that were
