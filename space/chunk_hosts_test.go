@@ -97,6 +97,35 @@ func TestChunksFromOldHost(t *testing.T) {
 	bob.mustRead(first, alice, old)
 }
 
+// There, all refs together stay within one limit, not each.
+func TestChunksFromOldHostAreBounded(t *testing.T) {
+	repo := httpRepository(t, func(h *githost.Server, _ string) {
+		h.SetTamper(githost.Tamper{Fail: func(r *http.Request) int {
+			r.Header.Del("Git-Protocol")
+			return 0
+		}})
+	})
+	alice, bob := newPerson(t, "alice"), newPerson(t, "bob")
+	alice.create(repo.url)
+	bob.join(alice.invite())
+	alice.sync()
+	data := content(100_000)
+	refs := alice.stores(data, "wanted")
+	for range 3 {
+		alice.sync()
+		alice.seal()
+		alice.stores(content(100_000), "beside it")
+	}
+	alice.sync()
+	bob.sync()
+	r, err := bob.s.OpenChunksWithin(t.Context(), refs, 250_000, alice.deviceID())
+	noError(t, err)
+	if b, err := io.ReadAll(r); !errors.Is(err, gitstore.ErrTooBig) && !errors.Is(err, space.ErrNotFound) {
+		t.Errorf("%d bytes, %v", len(b), err)
+	}
+	bob.mustRead(refs, alice, data)
+}
+
 // What the pre-receive hook demands of chunks is what is pushed.
 func TestChunksPassTheHook(t *testing.T) {
 	st, people := newMirrorStory(t, "alice", "bob")

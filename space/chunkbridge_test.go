@@ -32,6 +32,13 @@ func (s *Space) OpenChunks(ctx context.Context, refs []chunks.Ref, by wire.Devic
 	return s.openChunks(ctx, refs, by)
 }
 
+// OpenChunksWithin is OpenChunks that fetches whole refs only up to a number of bytes.
+func (s *Space) OpenChunksWithin(ctx context.Context, refs []chunks.Ref, limit int64, by wire.DeviceID) (*chunks.Reader, error) {
+	f := newChunkFetcher(ctx, s, refs, []wire.DeviceID{by})
+	f.left.Bytes = limit
+	return chunks.NewReader(ctx, s.id, refs, f.chunk)
+}
+
 // Waiting is how many chunks no host has.
 func (s *Space) Waiting(ctx context.Context) (n int, err error) {
 	err = s.db.View(ctx, func(v *view.Tx) (err error) {

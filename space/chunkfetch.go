@@ -18,7 +18,7 @@ import (
 // when it is wanted, from the primary remote, then from the mirrors. by are the
 // devices that may have pushed it, for hosts that serve no objects by name.
 func (s *Space) openChunks(ctx context.Context, refs []chunks.Ref, by ...wire.DeviceID) (*chunks.Reader, error) {
-	f := &chunkFetcher{ctx: ctx, s: s, by: by}
+	f := newChunkFetcher(ctx, s, refs, by)
 	return chunks.NewReader(ctx, s.id, refs, f.chunk)
 }
 
@@ -29,9 +29,23 @@ type chunkFetcher struct {
 	s   *Space
 	by  []wire.DeviceID
 
+	left gitstore.Limits // for whole refs, see byRefs; used by one request after the other
+
 	mu    sync.Mutex
 	busy  bool
 	queue []*chunkAsk
+}
+
+// newChunkFetcher is one for a file of these chunks. On a host that serves no objects by
+// name they come with all else that their authors stored beside them, in an unknown
+// number of refs: together no more than one fetch may bring, or twice the file.
+func newChunkFetcher(ctx context.Context, s *Space, refs []chunks.Ref, by []wire.DeviceID) *chunkFetcher {
+	left := gitstore.Limits{Objects: 4*len(refs) + 1<<16}
+	for _, r := range refs {
+		left.Bytes += 2 * int64(r.Stored())
+	}
+	left.Bytes = max(left.Bytes, gitstore.DefaultFetchBytes)
+	return &chunkFetcher{ctx: ctx, s: s, by: by, left: left}
 }
 
 type chunkAsk struct {
@@ -179,9 +193,15 @@ func (f *chunkFetcher) byRefs(remote gitstore.Remote, batch []*chunkAsk) error {
 			if !slices.ContainsFunc(batch, func(a *chunkAsk) bool { return !f.s.repo.Has(a.ref.ID) }) {
 				return nil
 			}
-			if _, err := remote.Fetch(f.ctx, gitstore.FetchRequest{Patterns: []string{f.s.refs.Files(e, d)}}); err != nil {
+			if f.left.Bytes <= 0 || f.left.Objects <= 0 {
+				return fmt.Errorf("fetching pieces of a file: %w: the refs that may hold them", gitstore.ErrTooBig)
+			}
+			got, err := remote.Fetch(f.ctx, gitstore.FetchRequest{Patterns: []string{f.s.refs.Files(e, d)}, Limits: f.left})
+			if err != nil {
 				return fmt.Errorf("fetching pieces of a file: %w", err)
 			}
+			f.left.Bytes -= got.Bytes
+			f.left.Objects -= got.Objects
 		}
 	}
 	return nil
@@ -198,7 +218,7 @@ func (f *chunkFetcher) anew(ref chunks.Ref, take func([]byte) error, err error) 
 	if tempErr != nil {
 		return errors.Join(err, tempErr)
 	}
-	other := &chunkFetcher{ctx: f.ctx, s: f.s, by: f.by}
+	other := newChunkFetcher(f.ctx, f.s, []chunks.Ref{ref}, f.by)
 	for remote, dialErr := range f.s.eachRemote(f.ctx, repo) {
 		if dialErr != nil || other.from(remote, []*chunkAsk{{ref: ref}}) != nil {
 			continue

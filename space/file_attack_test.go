@@ -206,6 +206,33 @@ func TestAttackVersionOfNothing(t *testing.T) {
 	}
 }
 
+// version-flood: versions beside another's, many or large together, are fetched only for
+// who asks for a merge.
+func TestAttackVersionFlood(t *testing.T) {
+	_, people := newMirrorStory(t, "alice", "mallory")
+	alice, mallory := people[0], people[1]
+	for _, c := range []struct {
+		name         string
+		size, others int
+		fetched      bool
+	}{{"few.txt", 50_000, 15, true}, {"many.txt", 50_000, 16, false}, {"large.txt", chunks.Size, 9, false}} {
+		refs := mallory.stores(content(c.size), c.name)
+		alice.puts(c.name, "mine")
+		settled(alice, mallory)
+		list, err := chunks.Encode(refs)
+		noError(t, err)
+		for range c.others {
+			noError(t, mallory.s.ForgeVersion(t.Context(), c.name, func(op *merge.FileOp) {
+				op.Parents, op.Content = nil, merge.FileState{Size: uint64(c.size), Data: append([]byte{0}, list...)}
+			}))
+		}
+		settled(mallory, alice)
+		if got := alice.s.Holds(refs[0]); got != c.fetched {
+			t.Errorf("%s was fetched to be merged: %v", c.name, got)
+		}
+	}
+}
+
 // version-claims-parents: a version that names versions to come, or that are not
 // there, hides nothing of what others write.
 func TestAttackVersionClaimsParents(t *testing.T) {

@@ -19,9 +19,13 @@ import (
 	"github.com/espace-git/espace-git/view"
 )
 
-// maxAutoMerge bounds the versions that a sync merges by itself, and so fetches:
-// in bytes, each.
-const maxAutoMerge = 8 << 20
+// What a sync merges by itself, and so fetches, is bounded: any editor can write versions
+// beside others'. A person may merge more.
+const (
+	maxAutoMerge = 8 << 20  // bytes of one version
+	maxAutoSum   = 64 << 20 // bytes of all versions of a file, with those that they come from
+	maxAutoHeads = 16       // versions of a file
+)
 
 // bucketMerging remembers which versions can't be merged: place of the file → names
 // of its heads; and how each table stood when it was looked at. So a sync does not
@@ -323,11 +327,14 @@ func (f *fileView) toMergeIn(out []*conflicted, at filePlace, me self) ([]*confl
 		if err != nil {
 			return nil, err
 		}
+		if !mergesAlone(d.Heads(), me) {
+			continue
+		}
 		if names == nil {
 			names = f.names()
 		}
 		c := f.conflicted(at, names[at.row], d)
-		if ours, err := f.ours(c, me); err != nil {
+		if ours, err := f.ours(c); err != nil {
 			return nil, err
 		} else if ours {
 			out = append(out, c)
@@ -347,21 +354,45 @@ func (f *fileView) names() map[merge.RowID]string {
 	return out
 }
 
-// ours says whether this device is to try: it wrote one of the versions, they are
-// small enough, and it did not try these before.
-func (f *fileView) ours(c *conflicted, me self) (bool, error) {
+// mergesAlone says whether these versions are for a sync of this device to merge: it
+// wrote one of them, and they are few and small enough.
+func mergesAlone(heads []merge.FileVersion, me self) bool {
 	own := false
-	if c == nil {
-		return false, nil
-	}
-	for _, h := range c.heads {
+	for _, h := range heads {
 		own = own || h.Device == me.Device
 		if h.Content.Size > maxAutoMerge {
-			return false, nil
+			return false
 		}
 	}
+	return own && len(heads) <= maxAutoHeads
+}
+
+// ours says whether this device is to try: it did not try these versions before, and
+// they are no more than a sync fetches.
+func (f *fileView) ours(c *conflicted) (bool, error) {
+	if c == nil || c.size() > maxAutoSum {
+		return false, nil
+	}
 	tried, _, err := f.v.Get(bucketMerging, []byte(c.key()))
-	return own && !bytes.Equal(tried, c.names()), err
+	return !bytes.Equal(tried, c.names()), err
+}
+
+// size is how many bytes a merge reads, each version once.
+func (c *conflicted) size() (n uint64) {
+	seen := map[merge.Dot]bool{}
+	add := func(v *merge.FileVersion) {
+		if v != nil && !seen[v.Dot()] {
+			seen[v.Dot()] = true
+			n += min(v.Content.Size, maxAutoSum+1) // no overflow
+		}
+	}
+	for i := range c.heads {
+		add(&c.heads[i])
+	}
+	for _, b := range c.bases {
+		add(b)
+	}
+	return n
 }
 
 // noteMerging remembers what was looked at.
