@@ -304,4 +304,8 @@ func TestSaveNamesThatDifferInCase(t *testing.T) {
 	if saved.Files+len(saved.Refused) != 2 || len(saved.Refused) > 0 != errors.Is(err, space.ErrLeftOut) {
 		t.Errorf("saved %+v, %v", saved, err)
 	}
+	again, err := alice.s.Files().Save(t.Context(), "d", dst, space.SaveOptions{})
+	if again.Same != saved.Files || len(again.Refused) != len(saved.Refused) {
+		t.Errorf("saved again %+v, %v; before %+v", again, err, saved)
+	}
 }

@@ -72,7 +72,7 @@ func (f *Files) Save(ctx context.Context, p, dst string, o SaveOptions) (Saved, 
 		return saved, err
 	}
 	defer root.Close()
-	w := &saver{ctx: ctx, f: f, root: root, force: o.Force, saved: &saved, made: map[string]bool{}, total: info.Size}
+	w := &saver{ctx: ctx, f: f, root: root, force: o.Force, saved: &saved, made: map[string]string{}, total: info.Size}
 	if !info.Dir {
 		return saved, w.file(filepath.Base(dst), &info)
 	}
@@ -99,7 +99,7 @@ type saver struct {
 	root  *os.Root
 	force bool
 	saved *Saved
-	made  map[string]bool // paths that were written, in lower case
+	made  map[string]string // paths that were written, by themselves in lower case
 	total int64
 }
 
@@ -152,11 +152,14 @@ func (w *saver) entry(at string, e FileInfo) error {
 // claim refuses a name that the disk holds to be one that was just written.
 func (w *saver) claim(local string) error {
 	key := strings.ToLower(local)
-	_, err := w.root.Lstat(local)
-	if w.made[key] && err == nil {
-		return errors.New("another name differs from it in case only, and this disk does not tell them apart")
+	if other, ok := w.made[key]; ok {
+		mine, err := w.root.Lstat(local)
+		theirs, otherErr := w.root.Lstat(other)
+		if err == nil && otherErr == nil && os.SameFile(mine, theirs) {
+			return errors.New("another name differs from it in case only, and this disk does not tell them apart")
+		}
 	}
-	w.made[key] = true
+	w.made[key] = local
 	return nil
 }
 

@@ -42,7 +42,7 @@ func (tx *Tx) redo(author wire.DeviceID, ops []merge.Op) error {
 		}
 	}
 	if len(tx.ops) == 0 {
-		return join(ErrConflict, fmt.Errorf("nothing of it is left to write: what it deletes is gone"))
+		return join(ErrConflict, fmt.Errorf("nothing of it is left to write: what it deletes or changes is gone"))
 	}
 	return tx.shows()
 }

@@ -23,6 +23,7 @@ func (a *app) conflictsVerb() *cobra.Command {
 			return a.inSpace(func(s *space.Space) error {
 				r, err := s.Retry(a.ctx, args[0])
 				err = usageHint(err, fmt.Sprintf(hintRetryByHand, clean(args[0])))
+				err = hintFor(err, space.ErrConflict, fmt.Sprintf(hintRetryGone, clean(args[0])))
 				return a.printReceipt(r, conflictRetried, hintFor(err, space.ErrNotFound, hintConflicts))
 			})
 		}),
@@ -65,7 +66,13 @@ func (a *app) printReceipt(r space.Receipt, told string, err error) error {
 	if err != nil {
 		return err
 	}
-	return a.print(r, func(io.Writer) { a.say(fmt.Sprintf(told, r.ID)) })
+	return a.print(r, func(io.Writer) {
+		if r.ID == "" { // it was so already
+			a.say(textSame)
+			return
+		}
+		a.say(fmt.Sprintf(told, r.ID))
+	})
 }
 
 func (a *app) dismissed(id string, err error) error {

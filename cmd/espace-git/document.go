@@ -58,6 +58,12 @@ func (a *app) documentsVerb(typ, head string) *cobra.Command {
 	})
 }
 
+// documentHints are hints for what is wrong with a value or an item, by words of the error.
+var documentHints = []struct{ words, hint string }{
+	{"JSON", hintTyped}, {"is no number", hintTyped}, {"is no integer", hintTyped},
+	{"UTF-8", hintUTF8}, {"there is no item", hintIndex}, {"reading name", hintIndex},
+}
+
 // documentHint says where to look when a document is not there, and which command its type needs.
 func (a *app) documentHint(s *space.Space, typ, doc string, err error) error {
 	if err == nil || errors.As(err, new(*fault)) {
@@ -70,8 +76,10 @@ func (a *app) documentHint(s *space.Space, typ, doc string, err error) error {
 		table, _, _ := strings.Cut(doc, "/")
 		return hintFor(usageHint(err, hintDocument), space.ErrNotFound, fmt.Sprintf(hintRows, table))
 	}
-	if errors.Is(err, space.ErrUsage) && strings.Contains(err.Error(), "JSON") {
-		return usageHint(err, hintTyped)
+	for _, known := range documentHints {
+		if strings.Contains(err.Error(), known.words) {
+			return hintFor(usageHint(err, known.hint), space.ErrNotFound, known.hint)
+		}
 	}
 	return hintFor(usageHint(err, hintDocument), space.ErrNotFound, hintTables)
 }

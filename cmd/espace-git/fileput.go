@@ -107,16 +107,22 @@ func (u *uploader) source(src, target string) error {
 	switch {
 	case err != nil:
 		return usage(err, "")
+	case info.Mode()&fs.ModeDevice != 0: // it may have no end
+		return usagef("", fileIsDevice, src)
 	case !info.IsDir():
 		return u.file(local, target, info)
 	case !u.flags.deep:
 		return usagef(hintFileRecursive, fileIsFolder, src)
 	}
 	return filepath.WalkDir(local, func(at string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
+		if err == nil {
+			err = u.walked(local, at, target, d)
 		}
-		return u.walked(local, at, target, d)
+		if at != local && (errors.Is(err, fs.ErrPermission) || errors.Is(err, fs.ErrNotExist)) { // the others go on
+			u.leave(at, err.Error())
+			return nil
+		}
+		return err
 	})
 }
 

@@ -117,6 +117,7 @@ func (a *app) textUndoVerb() *cobra.Command {
 			args = []string{last.ID}
 		}
 		r, err := s.Text(doc).Undo(a.ctx, args[0])
+		err = hintFor(err, space.ErrConflict, fmt.Sprintf(hintUndoSealed, quoted(doc)))
 		return a.textWritten(doc, r, hintFor(err, space.ErrNotFound, hintReceipts))
 	})
 }
