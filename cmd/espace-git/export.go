@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"encoding/json"
 	"fmt"
 	"io"
 
@@ -32,11 +33,15 @@ func (a *app) export(s *space.Space, q space.Query, format string) error {
 	if err != nil {
 		return err
 	}
+	_, documents, err := a.textColumns(s, q.Table)
+	if err != nil {
+		return err
+	}
 	out := bufio.NewWriterSize(a.out, 64<<10)
 	write := func(r space.Row) error { return writeJSON(out, r) }
 	if format == formatCSV {
 		fmt.Fprint(out, csvLine(mapped(columns, func(c string) any { return c }), clean))
-		write = a.csvRow(out, columns)
+		write = a.csvRow(out, columns, documents)
 	}
 	if err := a.exportRows(s, q, write); err != nil {
 		return err
@@ -73,13 +78,20 @@ func writeJSON(w io.Writer, row space.Row) error {
 }
 
 // csvRow writes cells as they are into a file or pipe, which an import reads back; on a terminal they are escaped.
-func (a *app) csvRow(out io.Writer, columns []string) func(space.Row) error {
+// A document that is null (a file that is not there) is an empty cell; in a json column null is a value.
+func (a *app) csvRow(out io.Writer, columns []string, documents map[string]bool) func(space.Row) error {
 	show := func(s string) string { return s }
 	if _, shown := terminal(a.out); shown {
 		show = clean
 	}
+	value := func(row space.Row, name string) any {
+		if raw, ok := row[name].(json.RawMessage); ok && documents[name] && string(raw) == "null" {
+			return nil
+		}
+		return row[name]
+	}
 	return func(row space.Row) error {
-		_, err := io.WriteString(out, csvLine(mapped(columns, func(name string) any { return row[name] }), show))
+		_, err := io.WriteString(out, csvLine(mapped(columns, func(name string) any { return value(row, name) }), show))
 		return err
 	}
 }
