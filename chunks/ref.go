@@ -79,6 +79,9 @@ func Decode(b []byte) ([]Ref, error) {
 	if err := wire.UnmarshalCBOR(b, &refs); err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
+	if refs == nil { // null is no list
+		return nil, fmt.Errorf("%w: no list of chunks", ErrMalformed)
+	}
 	return refs, check(refs)
 }
 

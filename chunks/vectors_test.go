@@ -198,6 +198,7 @@ func FuzzDecode(f *testing.F) {
 	for _, v := range badRefs(f) {
 		f.Add([]byte(v.Refs))
 	}
+	f.Add([]byte{0xf6}) // null
 	f.Fuzz(func(t *testing.T, b []byte) {
 		refs, err := chunks.Decode(b)
 		if err != nil {
