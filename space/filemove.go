@@ -29,12 +29,17 @@ func (f *Files) Mkdir(ctx context.Context, p string) error {
 	if err := checkNewPath(p); err != nil {
 		return err
 	}
-	p, err := cleanPath(p)
+	clean, err := cleanPath(p)
 	if err != nil {
 		return err
 	}
 	return f.write(ctx, func(x *filesTx) error {
-		_, err := x.folder(p)
+		if _, err := x.lookup(clean); isNotFound(err) {
+			if err := checkNoRow(x.schema, p); err != nil {
+				return err
+			}
+		}
+		_, err := x.folder(clean)
 		return err
 	})
 }

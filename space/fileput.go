@@ -113,7 +113,10 @@ func (f *Files) before(ctx context.Context, p string) (before *merge.FileVersion
 		info, err := fv.find(p)
 		switch {
 		case isNotFound(err):
-			return checkNewPath(p)
+			if err := checkNewPath(p); err != nil {
+				return err
+			}
+			return checkNoRow(fv.schema, p)
 		case err != nil:
 			return err
 		case info.Dir:

@@ -144,6 +144,29 @@ func columnAt(sc *schema.Schema, path string) (filePlace, bool) {
 	return filePlace{table: t, column: c, row: merge.RowID(row)}, err == nil
 }
 
+// ErrNoFileColumn: a path names a row of a table, and no column of it that holds
+// files. It is an ErrUsage.
+var ErrNoFileColumn = errors.New("no column of files")
+
+// checkNoRow refuses a path at which folders would be made where a column of a row
+// was meant. With a slash before it, it means the folders.
+func checkNoRow(sc *schema.Schema, path string) error {
+	parts := strings.Split(path, "/")
+	t, ok := sc.Table(parts[0])
+	if !ok || len(parts) < 2 {
+		return nil
+	}
+	if _, err := parseID(parts[1]); err != nil {
+		return nil
+	}
+	if len(parts) == 3 {
+		if c, ok := t.Column(parts[2]); ok {
+			return join(ErrNoFileColumn, usage("%s.%s is a %s, and no file", t.Name, c.Name, c.Type))
+		}
+	}
+	return join(ErrNoFileColumn, usage("%s names a row of table %q, and no column of it", shownPath(path), t.Name))
+}
+
 // file is the document of a path: of a file in the folders, or in a column.
 func (f *fileView) file(path string) (filePlace, *merge.FileDoc, error) {
 	if at, ok := columnAt(f.schema, path); ok {

@@ -25,7 +25,7 @@ func (a *app) fileVerb() *cobra.Command {
 // fileSub is a verb below file.
 func (a *app) fileSub(line string, args cobra.PositionalArgs, f func(*space.Files, []string) error) *cobra.Command {
 	return a.verb(line, args, func(args []string) error {
-		return a.inSpace(func(s *space.Space) error { return fileHint(f(s.Files(), args)) })
+		return a.inSpace(func(s *space.Space) error { return a.columnHint(s, args, fileHint(f(s.Files(), args))) })
 	})
 }
 
@@ -43,6 +43,17 @@ func fileHint(err error) error {
 		return usage(err, "")
 	}
 	return hintFor(err, space.ErrNotFound, hintFiles)
+}
+
+// columnHint names the command for a column that holds no files, where one was named last.
+func (a *app) columnHint(s *space.Space, args []string, err error) error {
+	if !errors.Is(err, space.ErrNoFileColumn) {
+		return err
+	}
+	if other := a.documentCommand(s, args[len(args)-1]); other != "" {
+		return hinted(err, other)
+	}
+	return hinted(err, hintFileColumn)
 }
 
 func (a *app) fileListVerb() *cobra.Command {

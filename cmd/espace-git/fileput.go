@@ -154,7 +154,7 @@ func (u *uploader) walked(root, at, target string, d fs.DirEntry) error {
 		u.leave(at, fileNotRegular)
 		return nil
 	}
-	if errors.Is(err, space.ErrUsage) { // a name that no file can have: the others go on
+	if rel != "." && errors.Is(err, space.ErrUsage) { // a name that no file can have: the others go on
 		u.leave(at, err.Error())
 		return nil
 	}

@@ -381,6 +381,7 @@ const (
 	hintHookThere      = "add the line  %s  to it, and try again"
 	hintPlain          = "see that .gitattributes has the line of the pattern, as  espace-git protect PATTERN  writes it, and  git add --renormalize FILE"
 	hintFiles          = "espace-git file ls"
+	hintFileColumn     = "files are in columns of type file:  espace-git schema show ; with a slash before it a path means the folders"
 	hintFileForce      = "--force replaces what is there"
 	hintFileVersions   = "edit it and  espace-git file put --resolve FILE PATH , or  espace-git file choose PATH VERSION"
 	hintFileRecursive  = "-r takes a folder with all in it"
