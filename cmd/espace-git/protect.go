@@ -60,6 +60,9 @@ func (a *app) protect(patterns []string, f protectFlags) error {
 		if err := a.setUp(patterns, f.Space); err != nil {
 			return err
 		}
+		if err := a.decryptTree(); err != nil {
+			return err
+		}
 	}
 	if f.Rewrite {
 		if err := a.rewriteAll(); err != nil {

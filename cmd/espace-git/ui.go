@@ -298,6 +298,7 @@ const (
 	plainOnProtected = "plaintext on a protected path: %s"
 	hintFlagMissing  = "the first time, %s is needed"
 	stillPlain       = "%s is in the index in plaintext"
+	stillEncrypted   = "protected files could not be opened and stand encrypted in the work tree: sync the space, then run protect again"
 
 	badAt    = "--at: %q is no number of a ledger entry"
 	notAHook = "this is run by git, as the pre-receive hook of a bare repository"
