@@ -10,8 +10,8 @@ import (
 	"github.com/espace-git/espace-git/internal/wire"
 )
 
-// Consolidate merges packs when there are more than about 50, and does nothing
-// otherwise. It never drops an object. Several processes may run it at once:
+// Consolidate removes what killed writers left, and merges packs when there are more
+// than about 50. It never drops an object. Several processes may run it at once:
 // each removes only packs whose every object it has put into its own, durable
 // one before, so the worst is double work.
 //
@@ -20,6 +20,7 @@ import (
 // logarithmic number of times in its life. Large packs stay as they are: they hold
 // chunks of files, and moving those costs more than looking into some packs more.
 func (r *Repo) Consolidate(ctx context.Context) error {
+	r.sweepPacks()
 	set, _ := r.rescan(r.packs.Load())
 	var small []*pack
 	for _, p := range set.packs {

@@ -6,12 +6,15 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
+
+	"github.com/espace-git/espace-git/internal/filelock"
 )
 
 // disk is the seam at which tests make a disk fail: every step that writes
 // goes through it, nothing that reads does.
 type disk interface {
-	// Create makes a new file that must not exist.
+	// Create makes a new file that must not exist. While it is open, in whatever
+	// process, sweepPacks leaves it.
 	Create(name string) (file, error)
 	Rename(from, to string) error
 	Remove(name string) error
@@ -33,7 +36,13 @@ type realDisk struct{}
 // Create leaves the permissions to the user's umask, as git does: the space's
 // own directory is closed to others (Init), a shared host may be open.
 func (realDisk) Create(name string) (file, error) {
-	return os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
+	if err != nil {
+		return nil, err
+	}
+	// Where files can't be locked, nothing is swept either.
+	_, _ = filelock.Try(f)
+	return f, nil
 }
 
 func (realDisk) Rename(from, to string) error { return os.Rename(from, to) }

@@ -68,7 +68,7 @@ type packWriter struct {
 }
 
 func newPackWriter(d disk, dir string, declared int) (*packWriter, error) {
-	f, err := d.Create(filepath.Join(dir, "tmp_pack_"+randomName()))
+	f, err := d.Create(filepath.Join(dir, tempPack+randomName()))
 	if err != nil {
 		return nil, err
 	}

@@ -38,3 +38,7 @@ func Lock(ctx context.Context, path string) (unlock func(), err error) {
 		}
 	}
 }
+
+// Try takes the lock of an open file, which ends when that is closed. It does not
+// wait: ok is false while another open file holds it.
+func Try(f *os.File) (ok bool, err error) { return try(f) }

@@ -23,7 +23,7 @@ var layers = map[string][]string{
 	"chunks":        {"seal"},
 	"schema":        {"merge"},
 	"view":          {"schema", "merge"},
-	"gitstore":      {},
+	"gitstore":      {"internal/filelock"},
 	"threeway":      {},
 	"pathcrypt":     {},
 	"hooks":         {"membership", "chain", "gitstore"},
