@@ -46,6 +46,9 @@ func (r *round) saveConflict(u *unsealedTx, c conflict, dropped []merge.Dropped)
 	if c.Tx, err = merge.EncodeTransaction(u.tx); err != nil {
 		return err
 	}
+	if err := keepAbout(r.v, u.row.ID[:], u.tx, u.docs, u.names); err != nil {
+		return err
+	}
 	c.Epoch = r.me.Epoch.Number
 	var kept conflict // what it lost at an earlier seal
 	if _, err := getValue(r.v, bucketConflict, u.row.ID[:], &kept); err != nil {
@@ -82,6 +85,9 @@ type ConflictValue struct {
 	Column string `json:"column"` // empty: the row itself
 	Value  any    `json:"value"`  // of an edit: what it would have put into the document
 	Op     string `json:"op"`     // insert, update, delete, edit
+	// Name is that of the document by name, or the path of the file in the folders, as it
+	// was last known; empty of all other rows.
+	Name string `json:"name,omitempty"`
 	// Words say what else an edit would have done, and why it could not.
 	Words string `json:"words,omitempty"`
 }
@@ -90,22 +96,23 @@ type ConflictValue struct {
 func (s *Space) Conflicts(ctx context.Context) ([]Conflict, error) {
 	out := []Conflict{}
 	err := s.look(ctx, func(r *round) error {
+		now := &namer{v: r.v}
 		for pair, err := range r.v.Each(bucketConflict, nil) {
 			if err != nil {
 				return err
 			}
-			c, err := r.conflict(pair.Key, pair.Value)
+			c, err := r.conflict(pair.Key, pair.Value, now)
 			if err != nil {
 				return err
 			}
 			out = append(out, c)
 		}
-		return nil
+		return now.err
 	})
 	return out, err
 }
 
-func (r *round) conflict(id, stored []byte) (Conflict, error) {
+func (r *round) conflict(id, stored []byte, now *namer) (Conflict, error) {
 	var c conflict
 	if err := wire.UnmarshalCBOR(stored, &c); err != nil {
 		return Conflict{}, fmt.Errorf("local store: conflicts: %w", err)
@@ -118,10 +125,13 @@ func (r *round) conflict(id, stored []byte) (Conflict, error) {
 		ID: wire.Short([16]byte(id)), Time: time.UnixMilli(merge.Millis(max(tx.Before, tx.Time))).UTC(),
 		Whole: c.Whole, Reason: c.Reason, Epoch: c.Epoch, Values: []ConflictValue{},
 	}
-	sc, _ := r.v.Schema()
+	show, err := newKeptWrite(r.v, id, r.me.Device, tx, now)
+	if err != nil {
+		return out, err
+	}
 	if c.Whole {
 		for i := range tx.Ops {
-			out.Values = append(out.Values, opValues(sc, r.me.Device, &tx.Ops[i])...)
+			out.Values = append(out.Values, show.op(&tx.Ops[i])...)
 		}
 	}
 	for _, b := range c.lost(tx) {
@@ -129,70 +139,77 @@ func (r *round) conflict(id, stored []byte) (Conflict, error) {
 		if err != nil {
 			return out, fmt.Errorf("local store: conflicts: %w", err)
 		}
-		out.Values = append(out.Values, droppedValue(sc, r.me.Device, d))
+		out.Values = append(out.Values, show.dropped(d))
 	}
 	return out, nil
 }
 
-// droppedValue is one value that was lost; of an edit, with what became of it.
-func droppedValue(sc *schema.Schema, author wire.DeviceID, d *merge.Dropped) ConflictValue {
+// dropped is one value that was lost; of an edit, with what became of it.
+func (s *keptWrite) dropped(d *merge.Dropped) ConflictValue {
 	kind := merge.Update
-	if documentIn(sc, d.Table, d.Column) != 0 {
+	if s.document(docKey{d.Table, d.Row, d.Column}) != 0 {
 		kind = merge.Edit
 	}
-	out := namedValue(sc, author, kind, d.Table, d.Row, merge.Cell{Column: d.Column, Value: d.Value})
+	out := s.value(kind, d.Table, d.Row, merge.Cell{Column: d.Column, Value: d.Value})
 	if kind == merge.Edit {
 		out.Words = d.Reason
 	}
 	return out
 }
 
-// opValues are what an operation of a device would write.
-func opValues(sc *schema.Schema, author wire.DeviceID, op *merge.Op) (out []ConflictValue) {
+// op is what an operation would write.
+func (s *keptWrite) op(op *merge.Op) (out []ConflictValue) {
 	if len(op.Cells) == 0 {
-		return []ConflictValue{namedValue(sc, author, op.Kind, op.Table, op.Row, merge.Cell{})}
+		return []ConflictValue{s.value(op.Kind, op.Table, op.Row, merge.Cell{})}
 	}
 	for _, c := range op.Cells {
-		out = append(out, namedValue(sc, author, op.Kind, op.Table, op.Row, c))
+		out = append(out, s.value(op.Kind, op.Table, op.Row, c))
 	}
 	return out
 }
 
-func namedValue(sc *schema.Schema, author wire.DeviceID, kind merge.Kind, table uint32, row merge.RowID, c merge.Cell) ConflictValue {
-	out := ConflictValue{Table: fmt.Sprint(table), Row: schema.FormatID(row), Op: kind.String()}
+func (s *keptWrite) value(kind merge.Kind, table uint32, row merge.RowID, c merge.Cell) ConflictValue {
+	out := ConflictValue{Table: fmt.Sprint(table), Row: schema.FormatID(row), Op: kind.String(), Name: s.name(table, row)}
+	t, col := s.place(table, c.Column)
+	if t != nil {
+		out.Table = tableWords(t)
+	}
 	if c.Column == 0 {
 		return out
 	}
-	out.Column = fmt.Sprint(c.Column)
-	value, err := merge.DecodeValue(c.Value)
-	if err == nil {
+	if out.Column = fmt.Sprint(c.Column); col != nil {
+		out.Column = col.Name
+	}
+	if typ := s.document(docKey{table, row, c.Column}); kind == merge.Edit && typ != 0 {
+		out.Value, out.Words = editValue(typ, s.author, c.Value)
+		return out
+	}
+	if value, err := merge.DecodeValue(c.Value); err == nil && col != nil {
+		out.Value = schema.Show(col, value)
+	} else if err == nil {
 		out.Value = value
 	}
-	if sc == nil {
-		return out
-	}
-	t, ok := sc.TableByNumber(table)
-	if !ok {
-		return out
-	}
-	out.Table = tableWords(t)
-	col, ok := t.ColumnByNumber(c.Column)
-	if !ok {
-		return out
-	}
-	if out.Column = col.Name; kind == merge.Edit {
-		out.Value, out.Words = editValue(merge.DocumentType(col.Type), author, c.Value)
-		return out
-	}
-	out.Value = schema.Show(col, value)
 	return out
+}
+
+// place is a table and its column, as far as the schema has them.
+func (s *keptWrite) place(table, column uint32) (*schema.Table, *schema.Column) {
+	if s.schema == nil {
+		return nil, nil
+	}
+	t, ok := s.schema.TableByNumber(table)
+	if !ok {
+		return nil, nil
+	}
+	c, _ := t.ColumnByNumber(column)
+	return t, c
 }
 
 // Dismiss forgets a conflict and its values; "all" forgets all of them.
 func (s *Space) Dismiss(ctx context.Context, id string) error {
 	return classify(s.db.Update(ctx, func(v *view.Tx) error {
 		if id == "all" {
-			return clearBucket(v, bucketConflict, nil)
+			return forgetAllKept(v, bucketConflict)
 		}
 		key, err := wire.ParseShort(id)
 		if err != nil {
@@ -204,7 +221,7 @@ func (s *Space) Dismiss(ctx context.Context, id string) error {
 			}
 			return err
 		}
-		return v.Delete(bucketConflict, key[:])
+		return forgetKept(v, bucketConflict, key[:])
 	}))
 }
 
@@ -223,34 +240,37 @@ func (s *Space) Retry(ctx context.Context, id string) (Receipt, error) {
 			}
 			return err
 		}
-		sc, _ := tx.v.Schema()
-		ops, err := c.ops(sc)
+		was, err := merge.DecodeTransaction(c.Tx)
 		if err != nil {
 			return err
 		}
-		if err := tx.redo(tx.me.Device, ops); err != nil {
+		show, err := newKeptWrite(tx.v, key[:], tx.me.Device, was, &namer{v: tx.v})
+		if err != nil {
+			return err
+		}
+		ops, err := c.ops(show)
+		if err != nil {
+			return err
+		}
+		if err := tx.redo(show, ops); err != nil {
 			return fmt.Errorf("trying %s again: %w", id, err)
 		}
-		return tx.v.Delete(bucketConflict, key[:])
+		return forgetKept(tx.v, bucketConflict, key[:])
 	})
 }
 
 // ops are the operations that had no effect. What a document that took the rest of a
 // change did not take, it would not take again.
-func (c *conflict) ops(sc *schema.Schema) (out []merge.Op, err error) {
-	tx, err := merge.DecodeTransaction(c.Tx)
-	if err != nil {
-		return nil, err
-	}
+func (c *conflict) ops(show *keptWrite) (out []merge.Op, err error) {
 	if c.Whole {
-		out = tx.Ops
+		out = show.tx.Ops
 	}
-	for _, b := range c.lost(tx) {
+	for _, b := range c.lost(show.tx) {
 		d, err := merge.DecodeDropped(b)
 		if err != nil {
 			return nil, err
 		}
-		if documentIn(sc, d.Table, d.Column) != 0 {
+		if show.document(docKey{d.Table, d.Row, d.Column}) != 0 {
 			continue
 		}
 		out = append(out, merge.Op{Kind: merge.Update, Table: d.Table, Row: d.Row, Cells: []merge.Cell{{Column: d.Column, Value: d.Value}}})

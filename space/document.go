@@ -164,7 +164,7 @@ func (tx *Tx) editChange(at docAt) func([]byte, error) error {
 // edit writes a change of a document; a document by name gets its row with its first.
 func (tx *Tx) edit(at docAt, change []byte) error {
 	if at.name != "" {
-		if err := tx.needRow(at); err != nil {
+		if err := errors.Join(tx.needRow(at), keepName(tx.v, at)); err != nil {
 			return err
 		}
 	}

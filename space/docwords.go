@@ -181,11 +181,20 @@ func (tx *Tx) again(at docAt, author wire.DeviceID, change []byte) error {
 	return usage("changes of a %s can't be made again: `conflicts` and `set-aside` show them", at.column.Type)
 }
 
-// textAgain: where a change of a text belongs is known only where it began the text.
+// textAgain: where a change of a text belongs is known only where it began the text, or
+// nothing is in the text any more.
 func (tx *Tx) textAgain(at docAt, d *merge.TextDoc, author wire.DeviceID, change []byte) error {
 	alone := new(merge.TextDoc)
 	if err := alone.Apply(merge.Stamp{Time: 1, Device: author, Number: 1}, change); err == nil && alone.Len() > 0 {
 		return tx.splice(at, d, merge.TextSplice{Pos: d.Len(), Text: alone.String()})
+	}
+	if inserted, _ := textEdit(author, change); d.Len() == 0 || tx.begun[at.key()] {
+		text, _ := inserted.(string)
+		if tx.begun == nil {
+			tx.begun = map[docKey]bool{}
+		}
+		tx.begun[at.key()] = true
+		return tx.splice(at, d, merge.TextSplice{Pos: d.Len(), Text: text})
 	}
 	return join(ErrConflict, fmt.Errorf("where it belongs in the text is not known any more: what it wrote is shown, for you to put in"))
 }

@@ -195,7 +195,7 @@ func (r *round) keepNeeds() error {
 	if err != nil {
 		return err
 	}
-	docs := oldDocuments{}
+	docs, names := oldDocuments{}, &namer{v: r.v}
 	for _, row := range rows {
 		if row.Ordered {
 			continue
@@ -204,7 +204,7 @@ func (r *round) keepNeeds() error {
 		if u.tx, err = merge.DecodeTransaction(row.Tx); err != nil {
 			return fmt.Errorf("local store: journal: %w", err)
 		}
-		if err := r.lookAround(u, docs); err != nil {
+		if err := r.lookAround(u, docs, names); err != nil {
 			return err
 		}
 		if err := u.docs.save(r.v, row.ID, u.tx); err != nil {

@@ -3,7 +3,6 @@ package space
 import (
 	"fmt"
 
-	"github.com/espace-git/espace-git/internal/wire"
 	"github.com/espace-git/espace-git/merge"
 	"github.com/espace-git/espace-git/schema"
 )
@@ -12,20 +11,20 @@ import (
 // of a conflict that is tried again, or of a write that is adopted. What is there
 // already gets the values; what is gone can't, and is named; to delete what is gone
 // is done already.
-func (tx *Tx) redo(author wire.DeviceID, ops []merge.Op) error {
+func (tx *Tx) redo(show *keptWrite, ops []merge.Op) error {
 	made := map[merge.RowID]bool{}
 	for i := range ops {
 		if ops[i].Kind == merge.Insert {
 			made[ops[i].Row] = true
 		}
 	}
-	ops, err := tx.redoFiles(author, ops)
+	ops, err := tx.redoFiles(show.author, ops)
 	if err != nil {
 		return err
 	}
 	for _, op := range ops {
 		if op.Kind == merge.Edit {
-			if err := tx.redoEdit(author, op); err != nil {
+			if err := tx.redoEdit(show, op); err != nil {
 				return err
 			}
 			continue
@@ -78,14 +77,18 @@ func (tx *Tx) redoOp(op merge.Op, made map[merge.RowID]bool) (merge.Op, bool, er
 	return op, true, nil
 }
 
-// redoEdit changes the documents of a row as they are now.
-func (tx *Tx) redoEdit(author wire.DeviceID, op merge.Op) error {
+// redoEdit changes the documents of a row as they are now. One by name whose row is gone
+// begins anew.
+func (tx *Tx) redoEdit(show *keptWrite, op merge.Op) error {
 	for _, c := range op.Cells {
 		at, ok := placeOf(tx.v, op.Table, op.Row, c.Column)
 		if !ok {
 			return notFound("column #%d of table #%d is no document any more", c.Column, op.Table)
 		}
-		if err := tx.again(at, author, c.Value); err != nil {
+		if op.Table == schema.DocumentsTable {
+			at.name = nameOfRow(show.name(op.Table, op.Row), op.Row)
+		}
+		if err := tx.again(at, show.author, c.Value); err != nil {
 			return err
 		}
 	}

@@ -20,6 +20,7 @@ type unsealedTx struct {
 	tx    *merge.Transaction
 	needs []merge.TxRef // transactions that made what it stands on
 	docs  oldDocuments  // what it edits, as it was
+	names rowNames      // what people called that
 }
 
 // parked is what is kept of a transaction that waits for another.
@@ -44,7 +45,7 @@ func (f *following) unsealedOwn() (out []*unsealedTx, err error) {
 	if err != nil {
 		return nil, err
 	}
-	docs := oldDocuments{}
+	docs, names := oldDocuments{}, &namer{v: r.v}
 	for _, row := range rows {
 		if row.Ordered {
 			continue // endOrder's
@@ -56,7 +57,7 @@ func (f *following) unsealedOwn() (out []*unsealedTx, err error) {
 		if u.tx, err = merge.DecodeTransaction(row.Tx); err != nil {
 			return nil, fmt.Errorf("local store: journal: %w", err)
 		}
-		if err := r.lookAround(u, docs); err != nil {
+		if err := r.lookAround(u, docs, names); err != nil {
 			return nil, err
 		}
 		out = append(out, u)
@@ -66,8 +67,8 @@ func (f *following) unsealedOwn() (out []*unsealedTx, err error) {
 }
 
 // lookAround notes what a transaction stands on. What is parked was looked at when it
-// began to wait; docs are what the others edit, as it is now.
-func (r *round) lookAround(u *unsealedTx, docs oldDocuments) (err error) {
+// began to wait; docs are what the others edit, as it is now, and names what it is called.
+func (r *round) lookAround(u *unsealedTx, docs oldDocuments, names *namer) (err error) {
 	_, waits, err := r.v.Get(bucketParked, u.row.ID[:])
 	if err != nil {
 		return err
@@ -79,7 +80,10 @@ func (r *round) lookAround(u *unsealedTx, docs oldDocuments) (err error) {
 		u.docs, err = savedDocuments(r.v, u.row.ID)
 		return err
 	}
-	u.docs = docs
+	if err := names.add(u.tx); err != nil {
+		return err
+	}
+	u.docs, u.names = docs, names.known
 	return docs.add(r.v, u.tx)
 }
 
@@ -264,7 +268,7 @@ func (ri *reissuing) one(u *unsealedTx) error {
 		if err := putValue(r.v, bucketParked, u.row.ID[:], p); err != nil {
 			return err
 		}
-		if err := u.docs.save(r.v, u.row.ID, u.tx); err != nil {
+		if err := errors.Join(u.docs.save(r.v, u.row.ID, u.tx), keepAbout(r.v, u.row.ID[:], u.tx, u.docs, u.names)); err != nil {
 			return err
 		}
 		return r.setOwn(u, view.Parked, wait)
@@ -335,6 +339,9 @@ func (r *round) issue(u *unsealedTx, seen uint64, onto oldDocuments) (done bool,
 	}
 	row.Time, row.SeenVersion, row.State, row.Reason = again.Time, seen, view.Local, ""
 	if err := r.v.SetJournal(row); err != nil {
+		return false, err
+	}
+	if err := r.forgetAbout(row.ID); err != nil {
 		return false, err
 	}
 	_, err = r.v.Apply(r.me.Device, r.me.Member, again.Stamp(r.me.Device), again.Ops)

@@ -156,7 +156,13 @@ func entryID(o wire.Hash, index uint64) (id [16]byte) {
 
 func (f *following) setTxAside(d membership.Device, why string, id [16]byte, raw []byte) error {
 	a := asideTx{Device: d.ID, Member: d.Member, Epoch: f.r.me.Epoch.Number, Reason: why, Tx: raw}
-	return putValue(f.r.v, bucketAside, asideKey(d.ID, id), a)
+	key := asideKey(d.ID, id)
+	if tx, err := merge.DecodeTransaction(raw); err == nil {
+		if err := keepAbout(f.r.v, key, tx, nil, nil); err != nil {
+			return err
+		}
+	}
+	return putValue(f.r.v, bucketAside, key, a)
 }
 
 // cameBack: a transaction has effect. If its author issued it again, or somebody
@@ -174,14 +180,14 @@ func (r *round) cameBack(author wire.DeviceID, tx *merge.Transaction) error {
 				return fmt.Errorf("local store: set aside: %w", err)
 			}
 			if a.id() == tx.ID {
-				if err := r.v.Delete(bucketAside, pair.Key); err != nil {
+				if err := forgetKept(r.v, bucketAside, pair.Key); err != nil {
 					return err
 				}
 			}
 		}
 		return nil
 	case tx.Marked():
-		return r.v.Delete(bucketAside, asideKey(author, tx.ID))
+		return forgetKept(r.v, bucketAside, asideKey(author, tx.ID))
 	}
 	return nil
 }
@@ -214,7 +220,7 @@ type SetAside struct {
 func (s *Space) SetAside(ctx context.Context) ([]SetAside, error) {
 	out := []SetAside{}
 	err := s.look(ctx, func(r *round) error {
-		wrote := map[wire.DeviceID]bool{}
+		wrote, now := map[wire.DeviceID]bool{}, &namer{v: r.v}
 		for l, err := range laneStates(r.v, r.epoch().O) {
 			if err != nil {
 				return err
@@ -228,7 +234,7 @@ func (s *Space) SetAside(ctx context.Context) ([]SetAside, error) {
 			if err != nil {
 				return err
 			}
-			a, err := r.showAside(pair.Key, pair.Value)
+			a, err := r.showAside(pair.Key, pair.Value, now)
 			if err != nil {
 				return err
 			}
@@ -236,7 +242,7 @@ func (s *Space) SetAside(ctx context.Context) ([]SetAside, error) {
 			a.Back = wrote[id]
 			out = append(out, a)
 		}
-		return nil
+		return now.err
 	})
 	slices.SortStableFunc(out, func(a, b SetAside) int { return cmp.Or(cmp.Compare(a.Epoch, b.Epoch), a.Time.Compare(b.Time)) })
 	return out, err
@@ -252,7 +258,7 @@ func (r *round) endedLane(l *lane) SetAside {
 	}
 }
 
-func (r *round) showAside(key, stored []byte) (SetAside, error) {
+func (r *round) showAside(key, stored []byte, now *namer) (SetAside, error) {
 	var a asideTx
 	if err := wire.UnmarshalCBOR(stored, &a); err != nil {
 		return SetAside{}, fmt.Errorf("local store: set aside: %w", err)
@@ -269,9 +275,12 @@ func (r *round) showAside(key, stored []byte) (SetAside, error) {
 		return out, fmt.Errorf("local store: set aside: %w", err)
 	}
 	out.Time = time.UnixMilli(merge.Millis(max(tx.Before, tx.Time))).UTC()
-	sc, _ := r.v.Schema()
+	show, err := newKeptWrite(r.v, key, a.Device, tx, now)
+	if err != nil {
+		return out, err
+	}
 	for i := range tx.Ops {
-		out.Values = append(out.Values, opValues(sc, a.Device, &tx.Ops[i])...)
+		out.Values = append(out.Values, show.op(&tx.Ops[i])...)
 	}
 	return out, nil
 }
@@ -296,7 +305,11 @@ func (s *Space) Adopt(ctx context.Context, id string) (Receipt, error) {
 		if err != nil {
 			return fmt.Errorf("local store: set aside: %w", err)
 		}
-		if err := tx.redo(a.Device, theirs.Ops); err != nil {
+		show, err := newKeptWrite(tx.v, key, a.Device, theirs, &namer{v: tx.v})
+		if err != nil {
+			return err
+		}
+		if err := tx.redo(show, theirs.Ops); err != nil {
 			return fmt.Errorf("adopting %s: %w", id, err)
 		}
 		tx.action = adoptAction
@@ -305,7 +318,7 @@ func (s *Space) Adopt(ctx context.Context, id string) (Receipt, error) {
 		} else if err != nil {
 			return err
 		}
-		return tx.v.Delete(bucketAside, key)
+		return forgetKept(tx.v, bucketAside, key)
 	})
 }
 
@@ -326,13 +339,13 @@ func findAside(v *view.Tx, id string) (key []byte, a asideTx, err error) {
 func (s *Space) DismissSetAside(ctx context.Context, id string) error {
 	return classify(s.db.Update(ctx, func(v *view.Tx) error {
 		if id == "all" {
-			return clearBucket(v, bucketAside, nil)
+			return forgetAllKept(v, bucketAside)
 		}
 		key, _, err := findAside(v, id)
 		if err != nil {
 			return err
 		}
-		return v.Delete(bucketAside, key)
+		return forgetKept(v, bucketAside, key)
 	}))
 }
 

@@ -50,6 +50,7 @@ type Tx struct {
 	first   string   // the table that it wrote first
 
 	indexes map[docKey]uint32 // how many names it has used in a document
+	begun   map[docKey]bool   // texts that it redoes from nothing
 }
 
 // reference is what a write says that a row refers to.

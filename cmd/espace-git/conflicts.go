@@ -87,10 +87,14 @@ func valuesLine(values []space.ConflictValue) string {
 	var out []string
 	for _, v := range values {
 		if v.Column == "" {
-			out = append(out, v.Op+" "+v.Table+" "+v.Row)
+			out = append(out, v.Op+" "+v.Table+" "+orElse(v.Name, v.Row))
 			continue
 		}
-		out = append(out, v.Table+"."+v.Column+"="+text(v.Value))
+		of := ""
+		if v.Name != "" {
+			of = fmt.Sprintf(" %q", v.Name)
+		}
+		out = append(out, v.Table+"."+v.Column+of+"="+text(v.Value))
 	}
 	return strings.Join(out, " ")
 }
@@ -98,7 +102,7 @@ func valuesLine(values []space.ConflictValue) string {
 func printValues(w io.Writer, reason string, values []space.ConflictValue) {
 	fmt.Fprintln(w, cleanLines(reason))
 	table(w, []string{"OP", "TABLE", "ROW", "COLUMN", "VALUE"}, mapped(values, func(v space.ConflictValue) []string {
-		return []string{v.Op, v.Table, v.Row, v.Column, text(v.Value)}
+		return []string{v.Op, v.Table, orElse(v.Name, v.Row), v.Column, text(v.Value)}
 	}))
 }
 
