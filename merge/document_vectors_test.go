@@ -28,35 +28,7 @@ func sampleEdits() map[string]*LaneEntry {
 	}
 }
 
-func TestEditVectors(t *testing.T) {
-	const file = "edit.json"
-	if *update {
-		var out []vector
-		samples := sampleEdits()
-		for _, name := range sortedKeys(samples) {
-			b, err := EncodeEntry(samples[name])
-			if err != nil {
-				t.Fatal(err)
-			}
-			out = append(out, vector{Name: name, Hex: hex.EncodeToString(b), Says: sayEntry(t, samples[name])})
-		}
-		writeVectors(t, file, out)
-	}
-	for _, v := range readVectors(t, file) {
-		t.Run(v.Name, func(t *testing.T) {
-			e, err := DecodeEntry(unhex(t, v.Hex))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if d := cmp.Diff(v.Says, jsonOf(t, sayEntry(t, e))); d != "" {
-				t.Error(d)
-			}
-			if b, err := EncodeEntry(e); err != nil || hex.EncodeToString(b) != v.Hex {
-				t.Errorf("encoded again: %x, %v", b, err)
-			}
-		})
-	}
-}
+func TestEditVectors(t *testing.T) { checkEntryVectors(t, "edit.json", sampleEdits()) }
 
 func TestEditVectorsRefused(t *testing.T) {
 	const file = "edit-refused.json"

@@ -175,11 +175,12 @@ func sampleEntries() map[string]*LaneEntry {
 	}
 }
 
-func TestEntryVectors(t *testing.T) {
-	const file = "entry.json"
+func TestEntryVectors(t *testing.T) { checkEntryVectors(t, "entry.json", sampleEntries()) }
+
+// checkEntryVectors holds a file of vectors against the samples that it was made of.
+func checkEntryVectors(t *testing.T, file string, samples map[string]*LaneEntry) {
 	if *update {
 		var out []vector
-		samples := sampleEntries()
 		for _, name := range sortedKeys(samples) {
 			b, err := EncodeEntry(samples[name])
 			if err != nil {

@@ -72,18 +72,25 @@ func TestChunksOnHosts(t *testing.T) {
 	}
 }
 
-// A host that serves no objects by name gives the refs of who stored them.
-func TestChunksFromOldHost(t *testing.T) {
+// onOldHost are two people on a host that serves no objects by name.
+func onOldHost(t *testing.T) (alice, bob *person) {
+	t.Helper()
 	repo := httpRepository(t, func(h *githost.Server, _ string) {
 		h.SetTamper(githost.Tamper{Fail: func(r *http.Request) int {
 			r.Header.Del("Git-Protocol")
 			return 0
 		}})
 	})
-	alice, bob := newPerson(t, "alice"), newPerson(t, "bob")
+	alice, bob = newPerson(t, "alice"), newPerson(t, "bob")
 	alice.create(repo.url)
 	bob.join(alice.invite())
 	alice.sync()
+	return alice, bob
+}
+
+// A host that serves no objects by name gives the refs of who stored them.
+func TestChunksFromOldHost(t *testing.T) {
+	alice, bob := onOldHost(t)
 	old, data := content(10), content(chunks.Size+100)
 	first := alice.stores(old, "before a seal")
 	alice.sync()
@@ -99,16 +106,7 @@ func TestChunksFromOldHost(t *testing.T) {
 
 // There, all refs together stay within one limit, not each.
 func TestChunksFromOldHostAreBounded(t *testing.T) {
-	repo := httpRepository(t, func(h *githost.Server, _ string) {
-		h.SetTamper(githost.Tamper{Fail: func(r *http.Request) int {
-			r.Header.Del("Git-Protocol")
-			return 0
-		}})
-	})
-	alice, bob := newPerson(t, "alice"), newPerson(t, "bob")
-	alice.create(repo.url)
-	bob.join(alice.invite())
-	alice.sync()
+	alice, bob := onOldHost(t)
 	data := content(100_000)
 	refs := alice.stores(data, "wanted")
 	for range 3 {

@@ -9,12 +9,15 @@ import (
 // transaction.
 func (tx *Tx) firstDocuments(t *schema.Table, row merge.RowID, first []schema.First) error {
 	for _, f := range first {
-		address := t.Name + "/" + schema.FormatID(row) + "/" + f.Column.Name
-		if err := tx.firstDocument(address, f.Column, f.Value); err != nil {
+		if err := tx.firstDocument(columnAddress(t, row, f.Column), f.Column, f.Value); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+func columnAddress(t *schema.Table, row merge.RowID, c *schema.Column) string {
+	return t.Name + "/" + schema.FormatID(row) + "/" + c.Name
 }
 
 // splitWhole takes the documents out of an update that take a whole value: those
@@ -41,7 +44,7 @@ func (tx *Tx) setWhole(t *schema.Table, row merge.RowID, whole Row) error {
 		return join(ErrUsage, plainly(err))
 	}
 	for _, v := range values {
-		address := t.Name + "/" + schema.FormatID(row) + "/" + v.Column.Name
+		address := columnAddress(t, row, v.Column)
 		if on, ok := v.Value.(bool); ok {
 			err = tx.Flag(address).Set(on)
 		} else if text, ok := v.Value.(string); ok {

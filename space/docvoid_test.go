@@ -4,9 +4,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
-
-	"github.com/espace-git/espace-git/merge"
-	"github.com/espace-git/espace-git/view"
 )
 
 // A change of a text that builds on a refused one is void for everybody, and its author
@@ -32,25 +29,7 @@ func TestTextBehindARefusedChange(t *testing.T) {
 	for _, words := range []string{"one", " two", " three"} {
 		add(words)
 	}
-	err = s.db.Update(t.Context(), func(v *view.Tx) error {
-		rows, err := v.PendingJournal(0)
-		if err != nil {
-			return err
-		}
-		tx, err := merge.DecodeTransaction(rows[1].Tx)
-		if err != nil {
-			return err
-		}
-		tx.Time = 1 // before the epoch's opening
-		if rows[1].Tx, err = merge.EncodeTransaction(tx); err != nil {
-			return err
-		}
-		rows[1].Time = 1
-		return v.SetJournal(rows[1])
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	spoilSecond(t, s)
 	if _, err := s.Sync(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,29 @@ func TestOwnRefusedWriteGoesAway(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	err = s.db.Update(t.Context(), func(v *view.Tx) error {
+	spoilSecond(t, s)
+	res, err := s.Sync(t.Context())
+	if err != nil || res.Refused != 1 {
+		t.Fatalf("%+v %v", res, err)
+	}
+	rows, err := s.Select(t.Context(), Query{Table: "t"})
+	if err != nil || len(rows) != 2 {
+		t.Errorf("rows %v, %v", rows, err)
+	}
+	if r, err := s.Verify(t.Context(), VerifyOptions{Full: true}); err != nil {
+		t.Errorf("%+v %v", r, err)
+	}
+	refused, err := s.Log(t.Context(), LogQuery{Refused: true})
+	if err != nil || len(refused) != 1 {
+		t.Errorf("%+v %v", refused, err)
+	}
+}
+
+// spoilSecond gives the second transaction that waits a time from before the epoch's
+// opening, so that it is refused.
+func spoilSecond(t *testing.T, s *Space) {
+	t.Helper()
+	err := s.db.Update(t.Context(), func(v *view.Tx) error {
 		rows, err := v.PendingJournal(0)
 		if err != nil {
 			return err
@@ -47,20 +69,5 @@ func TestOwnRefusedWriteGoesAway(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
-	}
-	res, err := s.Sync(t.Context())
-	if err != nil || res.Refused != 1 {
-		t.Fatalf("%+v %v", res, err)
-	}
-	rows, err := s.Select(t.Context(), Query{Table: "t"})
-	if err != nil || len(rows) != 2 {
-		t.Errorf("rows %v, %v", rows, err)
-	}
-	if r, err := s.Verify(t.Context(), VerifyOptions{Full: true}); err != nil {
-		t.Errorf("%+v %v", r, err)
-	}
-	refused, err := s.Log(t.Context(), LogQuery{Refused: true})
-	if err != nil || len(refused) != 1 {
-		t.Errorf("%+v %v", refused, err)
 	}
 }

@@ -404,9 +404,9 @@ const (
 var notBuilt = map[string]string{
 	"shred": seeStatus, "retention": seeStatus,
 	"member verify": "espace-git member words NAME",
-	"recover":       "keep the recovery sheet: a later version reads it", "identity": "espace-git member words NAME",
-	"action": "espace-git insert --help",
-	"git":    seeStatus, "serve": seeStatus, "hook install": "espace-git hook pre-receive --help",
+	"identity":      "espace-git member words NAME",
+	"action":        "espace-git insert --help",
+	"git":           seeStatus, "serve": seeStatus, "hook install": "espace-git hook pre-receive --help",
 }
 
 const (
